@@ -1,0 +1,65 @@
+"""The front door: where each person starts, and whether the installation is well."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from readerstudy.accounts.models import User
+
+
+class SignedInRequest(HttpRequest):
+    """A request behind ``login_required``: the user is a person."""
+
+    user: User
+
+
+@login_required
+def home(request: SignedInRequest) -> HttpResponse:
+    """Readers start at their worklist, everyone else at the list of studies."""
+    if request.user.may_coordinate or request.user.is_superuser:
+        return redirect("studies:list")
+    return redirect("reading:worklist" if request.user.reads else "studies:list")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    context = {
+        "title": "This page was open for too long",
+        "sentence": "Go back, reload the page and send it again; nothing that was saved is lost.",
+    }
+    return render(request, "error.html", context, status=403)
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The database answers and the pixel store is there."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return HttpResponse("The database does not answer.\n", content_type="text/plain", status=503)
+    if not settings.PIXELS_DIR.is_dir():
+        return HttpResponse("The pixel store is missing.\n", content_type="text/plain", status=503)
+    return HttpResponse("ready\n", content_type="text/plain")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    context = {"title": "There is nothing here", "sentence": "Check the address, or start again from the first page."}
+    return render(request, "error.html", context, status=404)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    context = {"title": "Not allowed", "sentence": "Ask the study's coordinator if you should have access."}
+    return render(request, "error.html", context, status=403)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    context = {"title": "Something went wrong here", "sentence": "Nothing that was saved is lost. Try again in a minute."}
+    return render(request, "error.html", context, status=500)
