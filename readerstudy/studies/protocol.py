@@ -1,0 +1,270 @@
+"""The protocol and the analysis plan as data: read from TOML, checked, and written back the same.
+
+Every section is a frozen dataclass whose fields are the keys of the TOML table; what is wrong is said in one
+sentence that names the key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+CATEGORIES = ("1", "2", "3", "4", "5")
+
+
+class ProtocolError(ValueError):
+    """What is wrong with a protocol, in one sentence that names the key and says what to write."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """``seed`` draws the slices and nothing else."""
+
+    title: str
+    seed: int
+    approval_body: str = ""
+    approval_number: str = ""
+    registration: str = ""
+    consent: str = ""
+
+
+@dataclass(frozen=True)
+class SliceRules:
+    """Which slices are eligible, and how many are drawn."""
+
+    number: int
+    stratify: Literal["modality", "none"] = "modality"
+    one_per_patient: bool = False
+    edge_slices: bool = True
+    minimum_body_share: float = 0.0
+    anatomy: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ArmRule:
+    """A method at a level per modality (``{CT = 0.25}``); no level means as acquired."""
+
+    key: str
+    title: str
+    method: str
+    levels: dict[str, float] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    role: Literal["compared", "reference", "anchor"] = "compared"
+
+
+@dataclass(frozen=True)
+class CriterionRule:
+    key: str
+    title: str
+    question: str
+    texts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Display:
+    reference: Literal["none", "hidden", "beside"] = "none"
+    interpolation: Literal["smooth", "nearest"] = "smooth"
+    window: Literal["free", "fixed"] = "free"
+    zoom: Literal["free", "fixed"] = "free"
+    dark_interval_ms: int = 0
+    back: int = 1
+    context_slices: int = 0
+    pixel_statistics: bool = False
+    labels: list[str] = field(default_factory=lambda: ["artefact", "noise", "blur", "finding"])
+
+
+@dataclass(frozen=True)
+class Sessions:
+    number: int = 4
+    minimum_days_apart: int = 0
+    break_after_minutes: int = 30
+    too_fast_ms: int = 1000
+
+
+@dataclass(frozen=True)
+class DesignRule:
+    kind: Literal["balanced", "random", "blocked_by_modality", "pairwise"] = "balanced"
+    minimum_gap: int = 10
+    repeats: float = 0.0
+    readers: int = 5
+    reserves: int = 2
+    practice: int = 0
+    fidelity: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be computed, fixed before the first score."""
+
+    primary_criterion: str
+    hypothesis: Literal["superiority", "non-inferiority", "equivalence"] = "superiority"
+    comparator: str = ""
+    margin: float | None = None
+    comparisons: Literal["all pairs", "against comparator"] = "all pairs"
+    correction: Literal["bonferroni", "holm", "none"] = "bonferroni"
+    alpha: float = 0.05
+    readers: Literal["fixed", "random"] = "random"
+    missing: Literal["available scores", "complete slices"] = "available scores"
+    cannot_judge: Literal["excluded", "worst score"] = "excluded"
+    stopping_rule: str = ""
+    secondary: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    study: Overview
+    slices: SliceRules
+    arms: list[ArmRule]
+    criteria: list[CriterionRule]
+    display: Display
+    sessions: Sessions
+    design: DesignRule
+    plan: Plan
+
+    def as_data(self) -> dict[str, Any]:
+        """The protocol without the plan, as plain data (no key that is ``None``)."""
+        data = _without_none(asdict(self))
+        del data["plan"]
+        return data
+
+    def plan_as_data(self) -> dict[str, Any]:
+        return _without_none(asdict(self.plan))
+
+
+def read_toml(text: str) -> Protocol:
+    """The checked protocol of a TOML file; raises ``ProtocolError``."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProtocolError(f"The protocol is not valid TOML: {error}.") from error
+    return from_data(data)
+
+
+def from_data(data: Mapping[str, Any]) -> Protocol:
+    """The checked protocol of plain data with the sections as keys; raises ``ProtocolError``."""
+    protocol = _build(Protocol, {"display": {}, "sessions": {}, "design": {}, **data}, "")
+    _check_arms(protocol)
+    _check_criteria(protocol)
+    _check_numbers(protocol)
+    _check_plan(protocol)
+    return protocol
+
+
+def _check_arms(protocol: Protocol) -> None:
+    if not 2 <= len(protocol.arms) <= 8:
+        raise ProtocolError("arms: a study compares 2 to 8 arms.")
+    keys = [arm.key for arm in protocol.arms]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ProtocolError(f"arms: the key {key!r} stands twice; give every arm its own.")
+    for arm in protocol.arms:
+        unknown = set(arm.levels) - {"CT", "MR", "US"}
+        if unknown:
+            raise ProtocolError(f"arms.{arm.key}.levels: write CT, MR or US, not {sorted(unknown)[0]!r}.")
+    if protocol.display.reference == "hidden" and not any(a.role == "reference" for a in protocol.arms):
+        raise ProtocolError('display.reference is "hidden": add an arm with role = "reference".')
+
+
+def _check_criteria(protocol: Protocol) -> None:
+    if not protocol.criteria:
+        raise ProtocolError("criteria: ask at least one question.")
+    for criterion in protocol.criteria:
+        if sorted(criterion.texts) != list(CATEGORIES) or not all(criterion.texts.values()):
+            raise ProtocolError(f"criteria.{criterion.key}.texts: write a text for each of 1, 2, 3, 4 and 5.")
+    if len({c.key for c in protocol.criteria}) != len(protocol.criteria):
+        raise ProtocolError("criteria: every criterion needs its own key.")
+
+
+def _check_numbers(protocol: Protocol) -> None:
+    bounds: list[tuple[str, float, float, float]] = [
+        ("slices.number", protocol.slices.number, 2, 2000),
+        ("slices.minimum_body_share", protocol.slices.minimum_body_share, 0, 1),
+        ("sessions.number", protocol.sessions.number, 1, 40),
+        ("sessions.minimum_days_apart", protocol.sessions.minimum_days_apart, 0, 365),
+        ("design.readers", protocol.design.readers, 1, 100),
+        ("design.reserves", protocol.design.reserves, 0, 20),
+        ("design.repeats", protocol.design.repeats, 0, 0.5),
+        ("design.minimum_gap", protocol.design.minimum_gap, 1, 100),
+        ("display.back", protocol.display.back, 0, 10),
+        ("display.dark_interval_ms", protocol.display.dark_interval_ms, 0, 5000),
+        ("plan.alpha", protocol.plan.alpha, 0.0001, 0.2),
+    ]
+    for name, value, low, high in bounds:
+        if not low <= value <= high:
+            raise ProtocolError(f"{name}: write a number from {low:g} to {high:g}, not {value:g}.")
+    if not protocol.study.title.strip():
+        raise ProtocolError("study.title: give the study a title.")
+    if not 0 <= protocol.study.seed < 2**63:
+        raise ProtocolError("study.seed: write a whole number from 0 to 2^63 - 1.")
+
+
+def _check_plan(protocol: Protocol) -> None:
+    plan, arms = protocol.plan, {arm.key for arm in protocol.arms}
+    if plan.primary_criterion not in {c.key for c in protocol.criteria}:
+        raise ProtocolError("plan.primary_criterion: name one of the criteria by its key.")
+    if plan.comparator and plan.comparator not in arms:
+        raise ProtocolError("plan.comparator: name one of the arms by its key.")
+    if plan.comparisons == "against comparator" and not plan.comparator:
+        raise ProtocolError("plan.comparator: name the arm that the others are compared with.")
+    if plan.hypothesis != "superiority" and not (plan.margin and plan.margin > 0):
+        raise ProtocolError(f"plan.margin: {plan.hypothesis} needs a margin above 0 points.")
+
+
+def _build(kind: Any, value: Any, path: str) -> Any:
+    """``value`` as ``kind`` (dataclass, list, dict, literal, scalar or optional), or a sentence naming ``path``."""
+    origin = get_origin(kind)
+    if kind is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        return None if value is None else _build(get_args(kind)[0], value, path)
+    if origin is Literal:
+        if value not in get_args(kind):
+            raise ProtocolError(f"{path}: write one of {', '.join(map(repr, get_args(kind)))}, not {value!r}.")
+        return value
+    if origin is list:
+        if not isinstance(value, list):
+            raise ProtocolError(f"{path}: write a list.")
+        return [_build(get_args(kind)[0], item, f"{path}[{i + 1}]") for i, item in enumerate(value)]
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise ProtocolError(f"{path}: write a table of keys and values.")
+        return {str(k): _build(get_args(kind)[1], v, f"{path}.{k}") for k, v in value.items()}
+    if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__"):
+        return _build_section(kind, value, path)
+    return _build_scalar(kind, value, path)
+
+
+def _build_section(kind: Any, value: Any, path: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ProtocolError(f"{path or 'The protocol'}: write a table of keys and values.")
+    hints, prefix = get_type_hints(kind), f"{path}." if path else ""
+    known = {f.name for f in fields(kind)}
+    for name in value:
+        if name not in known:
+            raise ProtocolError(f"{prefix}{name} is not known here; the keys are {', '.join(sorted(known))}.")
+    made = {}
+    for f in fields(kind):
+        if f.name in value:
+            made[f.name] = _build(hints[f.name], value[f.name], prefix + f.name)
+        elif f.default is MISSING and f.default_factory is MISSING:
+            raise ProtocolError(f"{prefix}{f.name} is missing.")
+    return kind(**made)
+
+
+def _build_scalar(kind: type, value: Any, path: str) -> Any:
+    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise ProtocolError(f"{path}: write {names[kind]}, not {value!r}.")
+    return value
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return [_without_none(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,65 @@
+"""Who may see which study, and the frame of eligible slices."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import Http404
+
+from readerstudy.accounts.models import User
+from readerstudy.cases.models import Case, Slice
+from readerstudy.studies import protocol
+from readerstudy.studies.models import Membership, Study
+
+COORDINATOR = frozenset({Membership.Role.COORDINATOR})
+ANALYST = frozenset({Membership.Role.ANALYST, Membership.Role.COORDINATOR})
+
+
+def study_for(
+    user: User | AnonymousUser, pk: object, roles: Collection[str]
+) -> tuple[Study, Membership]:
+    """The study if the person has one of the roles in it; everyone else learns nothing (404)."""
+    try:
+        found = Membership.objects.select_related("study", "user").get(
+            study_id=pk, user_id=user.pk, role__in=list(roles)
+        )
+    except (Membership.DoesNotExist, ValidationError, ValueError) as error:
+        raise Http404 from error
+    return found.study, found
+
+
+def studies_of(user: User) -> QuerySet[Study]:
+    """The studies a person coordinates or analyses, the newest first."""
+    return Study.objects.filter(
+        memberships__user=user, memberships__role__in=[Membership.Role.COORDINATOR, Membership.Role.ANALYST]
+    ).order_by("-created_at")
+
+
+def protocol_of(study: Study) -> protocol.Protocol:
+    return protocol.from_data({**study.protocol, "plan": study.plan})
+
+
+def eligible_slices(rules: protocol.SliceRules) -> QuerySet[Slice]:
+    """The frame from which slices are drawn, in an order that never depends on the database's mood."""
+    slices = Slice.objects.filter(case__state=Case.State.READY, body_share__gte=rules.minimum_body_share)
+    if not rules.edge_slices:
+        slices = slices.filter(edge=False)
+    if rules.anatomy:
+        slices = slices.filter(case__anatomy__in=rules.anatomy)
+    if rules.sources:
+        slices = slices.filter(case__source__name__in=rules.sources)
+    return slices.select_related("case__patient").order_by("case__pseudonym", "index")
+
+
+def preset_windows(modality: str) -> list[dict[str, Any]]:
+    """Named windows in HU for CT; MR and ultrasound have the slice's own window only."""
+    if modality != "CT":
+        return []
+    named = [
+        ("Chest", -600, 1500), ("Abdomen", 50, 400), ("Bone", 400, 1800), ("Brain", 40, 80), ("Soft tissue", 40, 400),
+    ]  # fmt: skip
+    return [{"name": name, "center": center, "width": width} for name, center, width in named]
