@@ -1,0 +1,1 @@
+"""Readers of medical images, procedural phantoms, preprocessing and the patient-level split."""
