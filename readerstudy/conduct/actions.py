@@ -1,0 +1,175 @@
+"""Every transition of a study: open, close, lock, unblind; each checks role and state and writes its audit row."""
+
+from __future__ import annotations
+
+from django.core.mail import send_mail
+from django.db import transaction
+from django.utils import timezone
+
+from readerstudy.accounts.models import User
+from readerstudy.audit import actions as audit
+from readerstudy.audit.actions import record
+from readerstudy.audit.canonical import sha256_of
+from readerstudy.cases.actions import freeze
+from readerstudy.reconstructions.queries import find_reconstructions
+from readerstudy.schedules.actions import DrawError, draw_orders, draw_slices, reveal_secret
+from readerstudy.schedules.design_types import DesignError
+from readerstudy.schedules.models import Session
+from readerstudy.studies.actions import StudyError, require_state, require_unprimed
+from readerstudy.studies.models import Membership, Reader, Study, StudyImage, StudySlice
+from readerstudy.studies.queries import protocol_of
+
+State = Study.State
+
+
+@transaction.atomic
+def open_study(study: Study, by: User) -> Study:
+    """Freeze protocol and plan, draw slices and orders, and show the commitment to every reader."""
+    study = _locked_row(study, by)
+    require_state(study, State.DRAFT, "Only a draft can be opened.")
+    protocol = protocol_of(study)
+    readers = list(study.readers.select_related("membership__user"))
+    if len(readers) != protocol.design.readers:
+        raise StudyError(
+            f"The protocol asks for {protocol.design.readers} readers and {len(readers)} are in the study: "
+            "invite readers or change design.readers."
+        )
+    study.protocol_hash, study.plan_hash = sha256_of(study.protocol), sha256_of(study.plan)
+    study.state, study.opened_at = State.OPEN, timezone.now()
+    study.save(update_fields=["protocol_hash", "plan_hash", "state", "opened_at"])
+    try:
+        slices = draw_slices(study, protocol)
+        images = _freeze_images(study, slices)
+        drawn = draw_orders(study, protocol, images)
+    except (DrawError, DesignError) as error:
+        raise StudyError(str(error)) from error
+    for reader in readers:
+        if reader.membership:
+            require_unprimed(study, reader.membership.user)
+    record(
+        study.chain, by.handle, "study.open", f"study:{study.pk}",
+        {
+            "protocol": study.protocol_hash, "plan": study.plan_hash, "commitment": drawn.commitment,
+            "slices": len(slices), "readers": len(readers), "presentations": drawn.presentations,
+        },
+    )  # fmt: skip
+    _mail_opening(study, readers, drawn.commitment)
+    return study
+
+
+def _freeze_images(study: Study, slices: list[StudySlice]) -> dict[tuple[int, int], StudyImage]:
+    """The image of every arm of every slice, by its hash; missing ones are named and stop the opening."""
+    images: list[StudyImage] = []
+    missing: list[str] = []
+    rows = [s.slice for s in slices]
+    for arm in study.arms.all():
+        found = find_reconstructions(rows, arm.method, arm.levels, arm.settings)
+        for row in slices:
+            if made := found.get(row.slice_id):
+                images.append(StudyImage(arm=arm, study_slice=row, reconstruction=made, pixels=made.pixels))
+            else:
+                missing.append(f"{row.slice.case.pseudonym} slice {row.slice.index + 1} by {arm.title}")
+    if missing:
+        raise StudyError(
+            f"{len(missing)} images are missing, the first is {missing[0]}: run the methods on these cases first."
+        )
+    for case in {row.case_id: row.case for row in rows}.values():
+        freeze(case)
+    made_rows = StudyImage.objects.bulk_create(images, batch_size=500)
+    return {(image.arm_id, image.study_slice_id): image for image in made_rows}
+
+
+def _mail_opening(study: Study, readers: list[Reader], commitment: str) -> None:
+    addresses = [r.membership.user.email for r in readers if r.membership and r.membership.user.email]
+    head = audit.head(study.chain)
+    coordinators = Membership.objects.filter(study=study, role=Membership.Role.COORDINATOR).select_related("user")
+    text = (
+        f"The study {study.title!r} is open.\n\nCommitment to the order of images: {commitment}\n"
+        f"Head of the audit chain: {head}\n\nKeep this message: after unblinding it proves that nothing was changed.\n"
+    )
+
+    def send() -> None:
+        for address in [*addresses, *(m.user.email for m in coordinators if m.user.email)]:
+            send_mail(f"Study open: {study.title}", text, None, [address], fail_silently=True)
+
+    transaction.on_commit(send)
+
+
+@transaction.atomic
+def close_study(study: Study, by: User) -> Study:
+    """End the collection of scores."""
+    study = _locked_row(study, by)
+    require_state(study, State.OPEN, "Only an open study can be closed.")
+    study.state, study.closed_at = State.CLOSED, timezone.now()
+    study.save(update_fields=["state", "closed_at"])
+    record(study.chain, by.handle, "study.close", f"study:{study.pk}", {})
+    return study
+
+
+@transaction.atomic
+def waive_session(session: Session, by: User, reason: str) -> Session:
+    """Record why a session stays unsigned, so that the study can be locked without it."""
+    study = _locked_row(session.schedule.study, by)
+    require_state(study, State.CLOSED, "Close the study first.")
+    if not reason.strip():
+        raise StudyError("Write why this session stays unsigned.")
+    session = Session.objects.select_for_update().get(pk=session.pk)
+    if session.signed_at is not None:
+        raise StudyError("This session is signed: there is nothing to waive.")
+    session.waived_reason = reason.strip()
+    session.save(update_fields=["waived_reason"])
+    record(study.chain, by.handle, "session.waive", f"session:{session.pk}", {"reason": session.waived_reason})
+    return session
+
+
+@transaction.atomic
+def lock_study(study: Study, by: User) -> Study:
+    """After the lock no score can come in; every session is signed or has a recorded reason."""
+    study = _locked_row(study, by)
+    require_state(study, State.CLOSED, "Only a closed study can be locked.")
+    unsigned = Session.objects.filter(
+        schedule__study=study, schedule__reader__isnull=False, signed_at=None, waived_reason=""
+    ).count()
+    if unsigned:
+        raise StudyError(f"{unsigned} sessions are neither signed nor have a reason why not: record the reasons first.")
+    study.state, study.locked_at, study.locked_by = State.LOCKED, timezone.now(), by
+    study.save(update_fields=["state", "locked_at", "locked_by"])
+    record(study.chain, by.handle, "study.lock", f"study:{study.pk}", {})
+    return study
+
+
+@transaction.atomic
+def unblind_study(study: Study, by: User) -> Study:
+    """Once, irreversibly, and by another coordinator than the one who locked."""
+    study = _locked_row(study, by)
+    require_state(study, State.LOCKED, "Only a locked study can be unblinded, and only once.")
+    if study.locked_by_id == by.pk:
+        raise StudyError("Another coordinator than the one who locked the study must unblind it.")
+    study.state, study.unblinded_at = State.UNBLINDED, timezone.now()
+    study.save(update_fields=["state", "unblinded_at"])
+    secret = reveal_secret(study, study.unblinded_at)
+    record(
+        study.chain, by.handle, "study.unblind", f"study:{study.pk}",
+        {"secret": secret.secret, "commitment": secret.commitment},
+    )  # fmt: skip
+    return study
+
+
+@transaction.atomic
+def set_paused(study: Study, by: User, *, paused: bool, reason: str) -> Study:
+    """Pause or resume an open study; readers' answers wait in their browsers meanwhile."""
+    study = _locked_row(study, by)
+    require_state(study, State.OPEN, "Only an open study can be paused or resumed.")
+    if study.paused != paused:
+        study.paused = paused
+        study.save(update_fields=["paused"])
+        record(study.chain, by.handle, "study.pause" if paused else "study.resume", f"study:{study.pk}", {"reason": reason})
+    return study
+
+
+def _locked_row(study: Study, by: User) -> Study:
+    """The study's row, held for this transaction, if the person coordinates it."""
+    row = Study.objects.select_for_update().get(pk=study.pk)
+    if not Membership.objects.filter(study=row, user=by, role=Membership.Role.COORDINATOR).exists():
+        raise StudyError("Only a coordinator of this study may do this.")
+    return row

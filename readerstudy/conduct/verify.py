@@ -1,0 +1,85 @@
+"""Check everything a study is made of: the chain, the commitment, the orders, the frozen hashes, every score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from readerstudy.audit import actions as audit
+from readerstudy.audit.canonical import sha256_of
+from readerstudy.audit.models import Entry
+from readerstudy.cases import store
+from readerstudy.reading.actions import scores_hash
+from readerstudy.reading.models import Score
+from readerstudy.reading.queries import score_as_data
+from readerstudy.schedules.actions import design_of, order_as_data
+from readerstudy.schedules.commitment import verify as verify_commitment
+from readerstudy.schedules.designs import make_orders
+from readerstudy.schedules.models import Frame, OrderSecret, Session
+from readerstudy.schedules.queries import stored_orders_as_data
+from readerstudy.studies.models import Study, StudyImage
+from readerstudy.studies.queries import protocol_of
+
+
+def verify_study(study: Study) -> Iterator[str]:
+    """One sentence per fault; nothing when all holds."""
+    for fault in audit.verify(study.chain):
+        yield f"Audit chain: {fault.reason}"
+    if study.state == Study.State.DRAFT:
+        return
+    yield from _protocol(study)
+    yield from _orders(study)
+    yield from _pixels(study)
+    yield from _scores(study)
+
+
+def _protocol(study: Study) -> Iterator[str]:
+    if sha256_of(study.protocol) != study.protocol_hash:
+        yield "The protocol was changed after opening."
+    if sha256_of(study.plan) != study.plan_hash:
+        yield "The analysis plan was changed after opening."
+    opened = Entry.objects.filter(chain__name=study.chain, verb="study.open").first()
+    if opened is None:
+        yield "The audit chain holds no opening."
+    elif (opened.data["protocol"], opened.data["plan"]) != (study.protocol_hash, study.plan_hash):
+        yield "The hashes of protocol and plan differ from those recorded at opening."
+
+
+def _orders(study: Study) -> Iterator[str]:
+    secret = OrderSecret.objects.get(study=study)
+    rows = stored_orders_as_data(study)
+    if not verify_commitment(secret.commitment, bytes.fromhex(secret.secret), rows, study.protocol_hash):
+        yield "The commitment does not fit the stored schedules, the secret and the protocol."
+    drawn = make_orders(design_of(study, protocol_of(study)), bytes.fromhex(secret.secret))
+    for number, (order, row) in enumerate(zip(drawn, rows, strict=False), start=1):
+        if order_as_data(order) != row:
+            yield f"Schedule {number} is not the one that the secret draws."
+
+
+def _pixels(study: Study) -> Iterator[str]:
+    for image in StudyImage.objects.filter(arm__study=study).select_related("reconstruction"):
+        if image.reconstruction.pixels != image.pixels:
+            yield f"Reconstruction {image.reconstruction_id} changed after opening."
+        elif not store.verify(image.pixels):
+            yield f"The pixels {image.pixels} are missing or damaged."
+    hashes = dict(StudyImage.objects.filter(arm__study=study).values_list("reconstruction_id", "pixels"))
+    for frame in Frame.objects.filter(pane__presentation__session__schedule__study=study):
+        if hashes.get(frame.reconstruction_id) != frame.pixels:
+            yield f"Frame {frame.pk} does not show what was frozen at opening."
+
+
+def _scores(study: Study) -> Iterator[str]:
+    """The live scores must be what the chain's events add up to, and signed sessions what was signed."""
+    told: dict[tuple[str, str], Any] = {}
+    for entry in Entry.objects.filter(chain__name=study.chain, verb="score").order_by("sequence"):
+        data = entry.data
+        for criterion, value in data["answers"].items():
+            told[data["presentation"], criterion] = value
+    rows = Score.objects.filter(criterion__study=study).select_related("criterion")
+    live = {(row.presentation_id, row.criterion.key): score_as_data(row) for row in rows}
+    for place in sorted(told.keys() | live.keys()):
+        if told.get(place) != live.get(place):
+            yield f"The score of presentation {place[0]} on {place[1]} is not what the audit chain says."
+    for session in Session.objects.filter(schedule__study=study, signed_at__isnull=False):
+        if scores_hash(session) != session.signature["scores"]:
+            yield f"Session {session.pk} no longer holds the scores that were signed."

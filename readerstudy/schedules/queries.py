@@ -1,0 +1,45 @@
+"""Reading the orders back: as data for the commitment, and their balance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from readerstudy.schedules.actions import design_of, order_as_data
+from readerstudy.schedules.design_types import Position, ReaderOrder
+from readerstudy.schedules.designs import BalanceReport, balance_report
+from readerstudy.schedules.models import Presentation, Schedule
+from readerstudy.studies.models import Study
+from readerstudy.studies.protocol import Protocol
+
+
+def stored_orders(study: Study) -> tuple[ReaderOrder, ...]:
+    """The orders as the rows say them, in the shape in which they were drawn."""
+    arms = {arm.pk: arm.position for arm in study.arms.all()}
+    orders = []
+    for schedule in Schedule.objects.filter(study=study).order_by("number"):
+        rows = list(
+            Presentation.objects.filter(session__schedule=schedule)
+            .select_related("session", "study_slice")
+            .prefetch_related("panes")
+            .order_by("session__number", "position")
+        )
+        index = {row.pk: i for i, row in enumerate(rows)}
+        positions = tuple(
+            Position(
+                session=row.session.number - 1, position=row.position, slice=str(row.study_slice.position),
+                arms=tuple(arms[pane.arm_id] for pane in row.panes.all()),
+                repeat_of=None if row.repeat_of_id is None else index[row.repeat_of_id], round=row.round,
+            )
+            for row in rows
+        )  # fmt: skip
+        orders.append(ReaderOrder(schedule.number - 1, positions))
+    return tuple(orders)
+
+
+def stored_orders_as_data(study: Study) -> list[list[list[Any]]]:
+    return [order_as_data(order) for order in stored_orders(study)]
+
+
+def balance(study: Study, protocol: Protocol) -> BalanceReport:
+    """Every rule of a balanced order with its measured value; names no arm."""
+    return balance_report(design_of(study, protocol), stored_orders(study))
