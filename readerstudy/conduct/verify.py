@@ -60,8 +60,11 @@ def _pixels(study: Study) -> Iterator[str]:
     for image in StudyImage.objects.filter(arm__study=study).select_related("reconstruction"):
         if image.reconstruction.pixels != image.pixels:
             yield f"Reconstruction {image.reconstruction_id} changed after opening."
-        elif not store.verify(image.pixels):
-            yield f"The pixels {image.pixels} are missing or damaged."
+        else:
+            try:
+                store.verify(image.pixels)
+            except store.PixelsMissing as error:
+                yield str(error)
     hashes = dict(StudyImage.objects.filter(arm__study=study).values_list("reconstruction_id", "pixels"))
     for frame in Frame.objects.filter(pane__presentation__session__schedule__study=study):
         if hashes.get(frame.reconstruction_id) != frame.pixels:

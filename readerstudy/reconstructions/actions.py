@@ -13,9 +13,10 @@ from inference.physics.levels import validate_level
 from readerstudy.accounts.models import User
 from readerstudy.audit.actions import INSTALLATION, record
 from readerstudy.audit.canonical import sha256_of
-from readerstudy.cases.actions import source_digest
 from readerstudy.cases.models import Case
+from readerstudy.cases.queries import KeyChanged, seen_in_training
 from readerstudy.jobs import actions as jobs
+from readerstudy.jobs.queries import counts as job_counts
 from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
 from readerstudy.reconstructions.queries import settings_hash
 
@@ -76,16 +77,37 @@ def _request_run(case: Case, method: str, level: float | None, by: User | None, 
     return run
 
 
-def submit_jobs(run: Run) -> None:
-    """A job for every sixteen slices that have no finished reconstruction yet."""
+def submit_jobs(run: Run) -> int:
+    """A job for every sixteen slices without a finished reconstruction, unless jobs of the run are under way."""
+    counts = job_counts(run.job_prefix)
+    if counts.open:
+        return 0
     done = Reconstruction.objects.filter(run=run).exclude(pixels="").values("slice")
     missing = list(run.measurement.case.slices.exclude(pk__in=done).order_by("index").values_list("pk", flat=True))
-    for start in range(0, len(missing), SLICES_PER_JOB):
-        part = missing[start : start + SLICES_PER_JOB]
-        jobs.submit(
-            f"{run.job_prefix}{part[0]}", KIND, {"run": str(run.pk), "slices": part},
+    attempt = counts.done + counts.failed + counts.cancelled
+    parts = [missing[start : start + SLICES_PER_JOB] for start in range(0, len(missing), SLICES_PER_JOB)]
+    return jobs.submit_many(
+        jobs.Submission(
+            f"{run.job_prefix}{attempt}:{part[0]}", KIND, {"run": str(run.pk), "slices": part},
             queue=METHODS[run.method].queue, total=len(part),
-        )  # fmt: skip
+        )
+        for part in parts
+    )  # fmt: skip
+
+
+@transaction.atomic
+def retry_run(run: Run, by: User) -> int:
+    """Try the slices again that failed or were cancelled; returns the number of new jobs."""
+    made = submit_jobs(run)
+    if made:
+        record(INSTALLATION, by.handle, "run.retry", f"run:{run.pk}", {"jobs": made})
+    return made
+
+
+@transaction.atomic
+def cancel_run(run: Run, by: User) -> int:
+    """Call back what has not been reconstructed yet; returns the number of jobs called back."""
+    return jobs.cancel(prefix=run.job_prefix, actor=by.handle)
 
 
 def _check(case: Case, method: str, level: float | None) -> None:
@@ -100,8 +122,11 @@ def _check(case: Case, method: str, level: float | None) -> None:
             validate_level(case.modality, level)
         except ValueError as error:
             raise RunError(str(error)) from error
-    seen = {source_digest(patient) for patient in training_patients(method)}
-    if seen & set(case.source_ids):
+    try:
+        seen = seen_in_training(case, training_patients(method))
+    except KeyChanged as error:
+        raise RunError(str(error)) from error
+    if seen:
         raise RunError(
             f"Case {case.pseudonym} is in the training list of {METHODS[method].title}: it is not held out for it."
         )

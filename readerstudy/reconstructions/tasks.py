@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from inference.data.grid import from_stored, to_stored
 from readerstudy.cases import store
 from readerstudy.cases.models import Case, Slice
-from readerstudy.jobs.actions import Claim
+from readerstudy.jobs.claims import Claim
 from readerstudy.reconstructions.models import Reconstruction, Run
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class Outcome:
 
 def reconstruct(claim: Claim) -> None:
     """Job handler: payload ``{"run": id, "slices": [ids]}``; a repeat finds what is done and leaves it."""
-    run = Run.objects.select_related("measurement__case").get(pk=claim.job.payload["run"])
+    run = Run.objects.select_related("measurement__case").get(pk=claim.payload["run"])
     done = Reconstruction.objects.filter(run=run).exclude(pixels="").values("slice")
-    slices = list(Slice.objects.filter(pk__in=claim.job.payload["slices"]).exclude(pk__in=done).order_by("index"))
+    slices = list(Slice.objects.filter(pk__in=claim.payload["slices"]).exclude(pk__in=done).order_by("index"))
     if not slices:
         return
     method = _load(run)
