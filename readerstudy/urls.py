@@ -1,3 +1,27 @@
+"""Every address of the product; each has a row in the role matrix test."""
+
 from __future__ import annotations
 
-urlpatterns: list[object] = []
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+from readerstudy.accounts import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("accounts/", include("allauth.urls")),
+    path(settings.ADMINISTRATOR_URL, admin.site.urls),
+    path("cases/", include("readerstudy.cases.urls")),
+    path("runs/", include("readerstudy.reconstructions.urls")),
+    path("studies/", include("readerstudy.studies.urls")),
+    path("studies/<uuid:pk>/", include("readerstudy.conduct.urls")),
+    path("studies/<uuid:study>/results/", include("readerstudy.analytics.urls")),
+    path("reading/", include("readerstudy.reading.urls")),
+]
+
+handler404 = "readerstudy.accounts.views.not_found"
+handler403 = "readerstudy.accounts.views.forbidden"
+handler500 = "readerstudy.accounts.views.server_error"
