@@ -1,0 +1,48 @@
+# Every target makes its own set-up first: .venv with everything that is pinned in requirements.lock.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv/bin
+PORT ?= 8000
+SIZE ?= small
+SERVE ?= 1
+SUITE ?=
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: setup demo test lint format bench screenshots lock clean
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock pyproject.toml
+	@test -x $(VENV)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the pinned packages into .venv ..."
+	@$(VENV)/pip install --quiet --requirement requirements.lock
+	@$(VENV)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch .venv/ready
+
+demo: setup ## import, reconstruct, read, analyse, then serve a study to read
+	@READERSTUDY_DEMO=1 $(VENV)/python manage.py demo --size $(SIZE) --port $(PORT) \
+		$(if $(CASES),--cases "$(CASES)") $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: setup ## everything that needs neither PostgreSQL nor Redis
+	@$(VENV)/python -m pytest $(TESTS)
+
+lint: setup
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+	@$(VENV)/python manage.py makemigrations --check --dry-run --verbosity 1
+
+format: setup
+	@$(VENV)/ruff check --fix .
+	@$(VENV)/ruff format .
+
+bench: setup ## all suites, or one: make bench SUITE=inference
+	@$(VENV)/python -m bench $(SUITE)
+
+screenshots: setup ## the pictures in docs/screenshots, from the running demo
+	@READERSTUDY_DEMO=1 $(VENV)/python -m docs.screenshots
+
+lock: ## pin again what pyproject.toml asks for
+	@rm -rf var/lock && $(PYTHON) -m venv var/lock
+	@var/lock/bin/pip install --quiet setuptools --editable ".[test]"
+	@{ echo "# Made by make lock from pyproject.toml; torch 2.13.0 is the build that this machine's index offers."; \
+		var/lock/bin/pip freeze --all --exclude-editable | grep -v '^pip=' | sed 's/+cpu$$//'; } > requirements.lock
