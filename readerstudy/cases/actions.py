@@ -1,4 +1,4 @@
-"""The verbs of cases: import, release, withdraw, freeze, look; called by page, command, demo and tasks alike."""
+"""The verbs of cases (import, release, withdraw, freeze, look), for page, command, demo and tasks alike."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def import_cases(
 ) -> Import:
     """Import a folder or a zip of DICOM: every file is accepted, refused or quarantined with one sentence.
 
-    ``quarantine=False`` takes cases that may show burned-in text or a face as they are; it needs a ``reason``.
-    Each case is one transaction, so that what was read before an interruption stays; an import can be repeated.
+    ``quarantine=False`` takes cases that may show burned-in text or a face as they are, for a ``reason``.
+    Each case is one transaction, so that an interruption loses nothing; an import can be repeated.
     """
     _require_coordinator(by)
     _require_valid(source, quarantine, reason)

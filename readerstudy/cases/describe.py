@@ -49,7 +49,7 @@ class Description:
 def describe(
     stored: NDArray[np.uint16], slope: float, intercept: float, modality: str, anatomy: str
 ) -> Description:
-    """Describe a case from its stored numbers, shape (slices, rows, columns); value = intercept + slope * stored.
+    """Describe a case from its stored numbers (slices, rows, columns); value = intercept + slope * stored.
 
     Raises ValueError where all numbers are equal, since neither window nor metric is defined for such a case.
     """

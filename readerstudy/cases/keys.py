@@ -1,4 +1,4 @@
-"""Keyed hashes of the sources' identifiers: equal ones are recognised, none can be guessed without the key."""
+"""Keyed hashes of the sources' identifiers: equal ones are recognised, none can be guessed."""
 
 from __future__ import annotations
 

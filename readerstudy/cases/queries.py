@@ -89,7 +89,7 @@ def counts() -> list[ModalityCount]:
         Case.objects.exclude(state=Case.State.WITHDRAWN)
         .order_by("modality")
         .values_list("modality")
-        .annotate(Count("pk"), Count("patient", distinct=True), quarantined)
+        .annotate(cases=Count("pk"), patients=Count("patient", distinct=True), quarantined=quarantined)
     )
     found = {row[0]: row[1:] for row in rows}
     return [ModalityCount(modality, *found.get(modality, (0, 0, 0))) for modality in Modality]
@@ -110,7 +110,7 @@ def seen_in_training(case: Case, training_patients: Iterable[str]) -> bool:
     known = set(case.source_ids)
     if not all(entry.startswith(f"{fingerprint()}:") for entry in known):
         raise KeyChanged(
-            f"Case {case.pseudonym} was imported under another secret key: put the old key back or import again."
+            f"Case {case.pseudonym} came in under another secret key: put that key back or import it again."
         )
     names = {name for patient in training_patients for name in training_source_ids(patient)}
     return any(source_hash(name) in known for name in names)

@@ -77,7 +77,7 @@ def verify(name: str) -> None:
     """Raise ``PixelsMissing`` unless the bytes under ``name`` are there and still hash to it."""
     if hashlib.sha256(get(name)).hexdigest() != name:
         raise PixelsMissing(
-            f"The pixels {name[:12]}… were changed since they were written: restore the pixel store from a backup."
+            f"The pixels {name[:12]}… have changed since they were written: restore them from a backup."
         )
 
 

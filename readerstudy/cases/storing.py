@@ -51,7 +51,7 @@ def store_series(
     description = describe(image.pixels, image.slope, image.intercept, image.modality, image.anatomy)
     hashes = [store.put_slice(plane) for plane in image.pixels]
     with transaction.atomic():
-        # One writer at a time, so that no two imports take one number; the audit entry waits for this row anyway.
+        # One writer at a time, so that no two imports take one number; the audit waits for this row anyway.
         Chain.objects.get_or_create(name=INSTALLATION)
         Chain.objects.select_for_update().get(name=INSTALLATION)
         if known := _known_case(image, hashes):
