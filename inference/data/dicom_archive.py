@@ -1,4 +1,4 @@
-"""Find the files of a folder, or unpack a zip under names of our own; nothing in it chooses where it lands."""
+"""Find the files of a folder, or unpack a zip under our own names; nothing in it chooses where it lands."""
 
 import json
 import os

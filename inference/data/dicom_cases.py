@@ -185,7 +185,7 @@ def _inverted(raw: NDArray[np.int32], header: Header) -> NDArray[np.int32]:
 def _ct_monochrome1(
     hounsfield: NDArray[Any], raw: NDArray[np.int32], header: Header, frame: Frame, stack: _Stack
 ) -> NDArray[Any]:
-    """Invert a CT marked MONOCHROME1 only where its numbers are inverted: its rim, air, is then the brightest.
+    """Invert a CT marked MONOCHROME1 only where its numbers are inverted: its rim (air) is then brightest.
 
     By the standard MONOCHROME1 is a matter of display and leaves Hounsfield units alone; writers differ.
     """
@@ -241,16 +241,14 @@ def _image(group: Group, stack: _Stack, outcome: GroupOutcome) -> SeriesImage:
         stack.notes[f"reduced by {stack.factor} by area mean from {header.rows} x {header.cols}"] = None
     if group.siblings > 1 and header.modality != "US":
         stack.notes[f"one of {group.siblings} groups of its series"] = None
-    pixel_spacing = None
-    if frame.spacing is not None:
-        pixel_spacing = (frame.spacing[0] * stack.factor, frame.spacing[1] * stack.factor)
+    mm = frame.spacing
     slice_ids = dict.fromkeys([slice_source_id(part) for part in pixels] + stack.native_ids)
     return SeriesImage(
         modality=header.modality,  # type: ignore[arg-type]  # one of the three by modality_of_class
         pixels=pixels,
         slope=stack.slope,
         intercept=stack.intercept,
-        pixel_spacing=pixel_spacing,
+        pixel_spacing=None if mm is None else (mm[0] * stack.factor, mm[1] * stack.factor),
         slice_spacing=spacing,
         positions=positions,
         patient_key=header.patient_key,

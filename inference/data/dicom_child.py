@@ -59,7 +59,8 @@ def read_in_child(
 
     A file that ends the child is refused and a new child goes on behind it. `out` is scratch space: a
     case's pixels are memory-mapped from it, and its file is unlinked when the next event is asked for.
-    `cpu_s` limits the processor time of each child as a whole. Raises ReaderStoppedError where no file is to blame.
+    `cpu_s` limits the processor time of each child as a whole. Raises ReaderStoppedError where no file is
+    to blame.
     """
     if not root.exists():
         raise FileNotFoundError(f"There is nothing at {root}: give a folder, a DICOM file or a zip.")
@@ -118,7 +119,7 @@ def _environment() -> dict[str, str]:
 
 
 def _messages(child: subprocess.Popen[bytes], per_file_s: int) -> Iterator[dict[str, Any]]:
-    """Yield the child's lines; stop where it ends, or is silent for twice a file's time (disks can be slow)."""
+    """Yield the child's lines; stop where it ends, or is silent for twice a file's time."""
     assert child.stdout is not None
     descriptor, held = child.stdout.fileno(), b""
     deadline = time.monotonic() + 2 * per_file_s + 30

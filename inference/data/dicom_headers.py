@@ -229,7 +229,7 @@ def _check_layout(ds: Dataset, syntax: str, file_bytes: int, limits: Limits) -> 
 
 
 def stored_samples(ds: Dataset) -> int:
-    """Return the samples stored per pixel: with YBR_FULL_422 two pixels share their chroma (PS3.3 C.7.6.3.1.2)."""
+    """Return the samples stored per pixel: in YBR_FULL_422 two pixels share chroma (PS3.3 C.7.6.3.1.2)."""
     return 2 if ds.get("PhotometricInterpretation") == "YBR_FULL_422" else int(ds.get("SamplesPerPixel") or 1)
 
 

@@ -140,7 +140,7 @@ def _differences(data: bytes, lookup: list[int], count: int) -> list[int]:
 
 
 def _undo_prediction(differences: NDArray[np.int64], predictor: int, start: int) -> NDArray[np.int64]:
-    """Sum differences modulo 2^16: first line from the left, first column from above, rest as told (H.1.2.1)."""
+    """Sum differences modulo 2^16: first line from the left, first column from above (H.1.2.1)."""
     first_line = start + np.cumsum(differences[0])
     if predictor == 1:
         column = np.cumsum(np.concatenate([first_line[:1], differences[1:, 0]]))
