@@ -16,7 +16,7 @@ class Field:
     """A smooth random function of (x, y, z) in mm with unit variance and features of about `scale` mm.
 
     It is a periodic lattice of normal numbers, interpolated by cubic splines, so that it does not depend on
-    the pixel grid and neighbouring slices fit together. `every`: evaluate every so many pixels only and repeat
+    the pixel grid and neighbouring slices fit together. `every`: evaluate every so many pixels and repeat
     them, for canvases that are drawn finer than they are kept.
     """
 
