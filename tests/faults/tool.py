@@ -1,0 +1,54 @@
+"""Speak to the database under test: ``python -m tests.faults.tool prepare|submit|report [JSON]``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import django
+from django.core.management import call_command
+from django.db import connection
+
+
+def prepare() -> None:
+    call_command("migrate", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE faults_done (key varchar(200), token varchar(40))")
+
+
+def submit(jobs: list[dict[str, Any]]) -> None:
+    from readerstudy.jobs import actions
+
+    actions.submit_many(actions.Submission(**job) for job in jobs)
+
+
+def report() -> dict[str, Any]:
+    from readerstudy.jobs.models import Job, Worker
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key FROM faults_done ORDER BY key")
+        rows = [row[0] for row in cursor.fetchall()]
+    jobs = {
+        job.key: {
+            "state": job.state,
+            "attempts": job.attempts,
+            "reason": job.reason,
+            "progress": job.progress,
+        }
+        for job in Job.objects.all()
+    }
+    return {"jobs": jobs, "rows": rows, "workers": [worker.pid for worker in Worker.objects.all()]}
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.faults.settings")
+    django.setup()
+    verb, *arguments = sys.argv[1:]
+    if verb == "prepare":
+        prepare()
+    elif verb == "submit":
+        submit(json.loads(arguments[0]))
+    elif verb == "report":
+        print(json.dumps(report()))
