@@ -1,0 +1,73 @@
+"""The role matrix: what every URL answers to every role. A URL without a row here fails a test.
+
+Roles: stranger (signed in, no role), nobody (not signed in), reader, coordinator and analyst of the study,
+administrator. ``302`` for nobody is the way to the sign-in page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+ROLES = ("nobody", "stranger", "reader", "coordinator", "analyst", "administrator")
+CONTACT = 302
+
+
+@dataclass(frozen=True)
+class Row:
+    """One URL: its name, the arguments to fill in, the verb, and a status per role (in the order of ROLES)."""
+
+    name: str
+    statuses: tuple[int, int, int, int, int, int]
+    arguments: tuple[str, ...] = ()
+    post: bool = False
+    data: dict[str, Any] | None = None
+
+
+COORDINATOR_ONLY = (302, 404, 404, 200, 404, 404)
+STUDY_COORDINATOR = (302, 404, 404, 200, 404, 404)
+ANALYST = (302, 404, 404, 200, 200, 404)
+EVERYBODY = (200, 200, 200, 200, 200, 200)
+SIGNED_IN = (302, 200, 200, 200, 200, 200)
+POSTED = (302, 404, 404, 302, 404, 404)
+
+ROWS = [
+    Row("home", (302, 302, 302, 302, 302, 302)),
+    Row("healthz", EVERYBODY),
+    Row("readyz", EVERYBODY),
+    Row("cases:list", COORDINATOR_ONLY),
+    Row("cases:import_new", COORDINATOR_ONLY),
+    Row("cases:imports", COORDINATOR_ONLY),
+    Row("cases:import", COORDINATOR_ONLY, ("batch",)),
+    Row("cases:detail", COORDINATOR_ONLY, ("case",)),
+    Row("cases:look", POSTED, ("case",), post=True),
+    Row("cases:release", (302, 404, 404, 302, 404, 404), ("case",), post=True),
+    Row("cases:withdraw", (302, 404, 404, 302, 404, 404), ("case",), post=True),
+    Row("cases:thumbnail", COORDINATOR_ONLY, ("case", "zero")),
+    Row("cases:image", COORDINATOR_ONLY, ("case", "zero")),
+    Row("reconstructions:list", COORDINATOR_ONLY),
+    Row("reconstructions:live", COORDINATOR_ONLY),
+    Row("reconstructions:detail", COORDINATOR_ONLY, ("run",)),
+    Row("reconstructions:retry", POSTED, ("run",), post=True),
+    Row("reconstructions:cancel", POSTED, ("run",), post=True),
+    Row("studies:list", SIGNED_IN),
+    Row("studies:new", COORDINATOR_ONLY),
+    Row("conduct:study", (302, 404, 404, 200, 302, 404), ("study",)),
+    Row("conduct:monitor", STUDY_COORDINATOR, ("study",)),
+    Row("conduct:protocol", STUDY_COORDINATOR, ("study",)),
+    Row("conduct:balance", STUDY_COORDINATOR, ("study",)),
+    Row("conduct:members", POSTED, ("study",), post=True),
+    Row("conduct:pause", POSTED, ("study",), post=True),
+    Row("conduct:waive", POSTED, ("study", "session_pk"), post=True),
+    Row("conduct:transition", POSTED, ("study", "open_verb"), post=True),
+    Row("analytics:results", ANALYST, ("study",)),
+    Row("reading:worklist", SIGNED_IN),
+    Row("reading:csrf", EVERYBODY),
+    Row("reading:answers", (401, 404, 200, 404, 404, 404), post=True, data={}),
+    Row("reading:frame", (401, 404, 200, 404, 404, 404), ("presentation", "zero", "zero")),
+    Row("reading:room", (302, 404, 200, 404, 404, 404), ("session",)),
+    Row("reading:finish", (302, 404, 200, 404, 404, 404), ("session",)),
+]
+
+# Pages of django-allauth and of the administrator's site, whose permissions are theirs.
+FOREIGN = ("account_", "mfa_", "admin:", "socialaccount_")
