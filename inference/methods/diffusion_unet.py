@@ -1,0 +1,290 @@
+"""Diffusion-UNet: a conditional epsilon-network with FiLM time embedding, and the method that samples it.
+
+Levels at 2, 4, 8 and 16x (the input is pixel-unshuffled once), self-attention at 16x, zero-initialised last
+convolutions. The condition is concatenated with an indicator plane that says whether there is one.
+
+``linear_skip``: the network's output is added, in units of its posterior deviation, to the posterior mean
+that a Gaussian prior N(condition, spread^2) gives for x_0 after seeing x_t; epsilon follows from that
+estimate. An untrained network then already restores like a linear filter, which is what makes light training
+possible.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inference.data.preprocessing import (
+    IntensityMap,
+    clip_physical,
+    intensity_map,
+    one_hot,
+    pad_to_multiple,
+)
+from inference.methods.base import Measurement
+from inference.methods.checkpoints import load_into, read_weights
+from inference.methods.data_consistency import DataConsistency, data_consistency_of
+from inference.methods.register import weights_path, weights_sha256
+from inference.methods.samplers import SAMPLERS, seeded_noise
+from inference.methods.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class DiffusionConfig:
+    """``spread``: assumed standard deviation of x_0 about its condition and, without one, about zero."""
+
+    features: int = 64
+    multipliers: tuple[int, int, int, int] = (1, 2, 2, 3)
+    blocks: int = 2
+    heads: int = 4
+    modalities: int = 3
+    linear_skip: bool = True
+    spread: tuple[float, float] = (0.12, 0.6)
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(math.gcd(8, channels), channels)
+
+
+def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def sinusoidal_embedding(t: Tensor, dim: int) -> Tensor:
+    """(B,) timesteps to (B, dim) sines and cosines of geometrically spaced frequencies."""
+    half = dim // 2
+    frequencies = torch.exp(-math.log(10_000.0) * torch.arange(half, device=t.device) / half)
+    angles = t.float()[:, None] * frequencies[None]
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions; the embedding scales and shifts (FiLM) the second normalisation."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int) -> None:
+        super().__init__()
+        self.norm1, self.conv1 = group_norm(inputs), nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.film = nn.Linear(embedding, 2 * outputs)
+        self.norm2, self.conv2 = group_norm(outputs), zeroed(nn.Conv2d(outputs, outputs, 3, padding=1))
+        self.skip: nn.Module = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        y = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = self.film(F.silu(embedding))[:, :, None, None].chunk(2, dim=1)
+        y = self.conv2(F.silu(self.norm2(y) * (1.0 + scale) + shift))
+        return self.skip(x) + y  # type: ignore[no-any-return]
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention over all pixels of a map."""
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm, self.qkv = group_norm(channels), nn.Conv2d(channels, 3 * channels, 1)
+        self.project_out = zeroed(nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, rows, cols = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(batch, 3, self.heads, channels // self.heads, rows * cols)
+        q, k, v = qkv.transpose(-2, -1).unbind(dim=1)
+        y = F.scaled_dot_product_attention(q, k, v).transpose(-2, -1)
+        return x + self.project_out(y.reshape(batch, channels, rows, cols))  # type: ignore[no-any-return]
+
+
+class DiffusionUNet(nn.Module):
+    """epsilon(x_t, t, condition): (B, 1, rows, cols) with rows and columns multiples of 16."""
+
+    alpha_bar: Tensor
+
+    def __init__(self, config: DiffusionConfig) -> None:
+        super().__init__()
+        self.config = config
+        table = torch.from_numpy(Schedule().alpha_bar).float()
+        self.register_buffer("alpha_bar", table, persistent=False)
+        widths = [config.features * m for m in config.multipliers]
+        embedding = 4 * config.features
+        self.time = nn.Sequential(
+            nn.Linear(config.features, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
+        )
+        self.modality = nn.Linear(config.modalities, embedding, bias=False)
+        self.stem = nn.Conv2d(3 * 4, widths[0], 3, padding=1)
+        self._build_levels(widths, embedding)
+        self.norm = group_norm(widths[0])
+        self.head = zeroed(nn.Conv2d(widths[0], 4, 3, padding=1))
+
+    def _build_levels(self, widths: list[int], embedding: int) -> None:
+        blocks, last = self.config.blocks, len(widths) - 1
+        inputs = [widths[0], *widths[:-1]]
+        self.encoder = nn.ModuleList(
+            nn.ModuleList(ResidualBlock(inputs[i] if b == 0 else w, w, embedding) for b in range(blocks))
+            for i, w in enumerate(widths)
+        )
+        self.downs = nn.ModuleList(nn.Conv2d(w, w, 3, stride=2, padding=1) for w in widths[:-1])
+        self.attention = SelfAttention(widths[last], self.config.heads)
+        self.middle1 = ResidualBlock(widths[last], widths[last], embedding)
+        self.middle_attention = SelfAttention(widths[last], self.config.heads)
+        self.middle2 = ResidualBlock(widths[last], widths[last], embedding)
+        self.decoder = nn.ModuleList(
+            nn.ModuleList(ResidualBlock(2 * w if b == 0 else w, w, embedding) for b in range(blocks))
+            for w in widths
+        )
+        self.ups = nn.ModuleList(nn.Conv2d(widths[i + 1], widths[i], 3, padding=1) for i in range(last))
+
+    def _body(self, x: Tensor, embedding: Tensor) -> Tensor:
+        y = self.stem(F.pixel_unshuffle(x, 2))
+        skips: list[Tensor] = []
+        last = len(self.encoder) - 1
+        for level, blocks in enumerate(self.encoder):
+            for block in blocks:  # type: ignore[attr-defined]
+                y = block(y, embedding)
+            skips.append(y)
+            if level < last:
+                y = self.downs[level](y)
+        y = self.middle1(self.attention(y), embedding)
+        y = self.middle2(self.middle_attention(y), embedding)
+        for level in range(last, -1, -1):
+            y = torch.cat([y, skips[level]], dim=1)
+            for block in self.decoder[level]:  # type: ignore[attr-defined]
+                y = block(y, embedding)
+            if level > 0:
+                y = self.ups[level - 1](F.interpolate(y, scale_factor=2.0, mode="nearest"))
+        return F.pixel_shuffle(self.head(F.silu(self.norm(y))), 2)
+
+    def skip_coefficients(self, t: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """alpha_t, sigma_t^2 and the variance of x_t about alpha_t times the condition, each (B, 1, 1, 1)."""
+        bar = self.alpha_bar[t][:, None, None, None]
+        with_condition, without = self.config.spread
+        spread = without + (with_condition - without) * present[:, None, None, None]
+        return bar.sqrt(), 1.0 - bar, bar * spread**2 + 1.0 - bar
+
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor, present: Tensor, modality: Tensor) -> Tensor:
+        """``t`` (B,) integers; ``present`` (B,) one or zero; ``modality`` (B, 3) one-hot."""
+        embedding = self.time(sinusoidal_embedding(t, self.config.features)) + self.modality(modality)
+        plane = present[:, None, None, None].expand_as(x)
+        condition = condition * plane
+        if not self.config.linear_skip:
+            return self._body(torch.cat([x, condition, plane], dim=1), embedding)
+        alpha, variance, total = self.skip_coefficients(t, present)
+        rest = x - alpha * condition
+        output = self._body(torch.cat([rest * total.rsqrt(), condition, plane], dim=1), embedding)
+        signal = ((total - variance) / total).sqrt()  # alpha * spread / sqrt(total)
+        return rest * variance.sqrt() / total - signal * output
+
+
+def diffusion_config(values: Mapping[str, Any]) -> DiffusionConfig:
+    """A configuration from JSON, where tuples arrive as lists."""
+    arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return DiffusionConfig(**arguments)
+
+
+class DiffusionUNetMethod:
+    """Samples the network with classifier-free guidance: epsilon_u + w (epsilon_c - epsilon_u)."""
+
+    key = "diffusion_unet"
+    name = "Diffusion-UNet"
+    version = "1"
+    precision = "float32"
+
+    def __init__(self, settings: Mapping[str, Any], device: str) -> None:
+        path = weights_path(self.key)
+        assert path is not None  # the register names a file for this method
+        config, state = read_weights(path)
+        self.network = DiffusionUNet(diffusion_config(config))
+        load_into(self.network, state, device)
+        self._configure(settings, device)
+        self.weights_hash = weights_sha256(self.key)
+
+    @classmethod
+    def of_network(
+        cls, network: DiffusionUNet, settings: Mapping[str, Any], device: str
+    ) -> DiffusionUNetMethod:
+        """The method around a network in memory (validation during training)."""
+        method = cls.__new__(cls)
+        method.network, method.weights_hash = network, ""
+        method._configure(settings, device)
+        return method
+
+    def _configure(self, settings: Mapping[str, Any], device: str) -> None:
+        self.settings, self.device = settings, device
+        self.schedule = Schedule()
+        self.timesteps = self.schedule.trailing(settings["steps"], settings["start"])
+        guided = sum(self._guided(t) for t in self.timesteps)
+        self.network_calls = settings["samples"] * (len(self.timesteps) + guided)
+        self.sampler = (
+            f"{settings['sampler']}, {len(self.timesteps)} steps, guidance {settings['guidance']:g}"
+        )
+
+    def _guided(self, t: int) -> bool:
+        low, high = self.settings["guidance_low"], self.settings["guidance_high"]
+        return bool(self.settings["guidance"] != 1.0 and low <= t <= high)
+
+    def reconstruct(
+        self, measurements: Sequence[Measurement], seeds: Sequence[int]
+    ) -> list[NDArray[np.float32]]:
+        """One sample (or the mean of ``samples``) per slice."""
+        return [self.mean_and_deviation(m, s)[0] for m, s in zip(measurements, seeds, strict=True)]
+
+    @torch.inference_mode()
+    def mean_and_deviation(
+        self, measurement: Measurement, seed: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and standard deviation over ``samples`` draws, in physical units (deviation 0 for one)."""
+        draws = [self._sample(measurement, seed + 7919 * i) for i in range(self.settings["samples"])]
+        stack = np.stack(draws)
+        return stack.mean(axis=0, dtype=np.float64).astype(np.float32), stack.std(axis=0).astype(np.float32)
+
+    def _sample(self, measurement: Measurement, seed: int) -> NDArray[np.float32]:
+        scale = intensity_map(measurement.modality, measurement.degraded)
+        padded, inside = pad_to_multiple(scale.normalise(measurement.degraded), 16)
+        condition = torch.from_numpy(padded)[None, None].to(self.device)
+        modality = torch.from_numpy(one_hot(measurement.modality))[None].to(self.device)
+        noise = seeded_noise(tuple(condition.shape), seed, self.device)
+        consistency = (
+            data_consistency_of(measurement, self.device) if self.settings["data_consistency"] else None
+        )
+
+        def denoise(x: Tensor, t: int) -> Tensor:
+            x0 = self._estimate(x, t, condition, modality)
+            if consistency is not None:
+                x0[0, 0][inside] = self._consistent(x0[0, 0][inside], consistency, scale)
+            return x0
+
+        first = self.timesteps[0]
+        x = self.schedule.sigma(first) * noise()
+        if self.settings["start"] < self.schedule.steps:
+            x = x + self.schedule.alpha(first) * condition
+        sample = SAMPLERS[self.settings["sampler"]](x, self.timesteps, self.schedule, denoise, noise)
+        image = scale.denormalise(sample[0, 0][inside].float().cpu().numpy())
+        return clip_physical(image, measurement.modality)
+
+    def _estimate(self, x: Tensor, t: int, condition: Tensor, modality: Tensor) -> Tensor:
+        """The guided estimate of x_0, clipped to the data range."""
+        guided = self._guided(t)
+        count = 2 if guided else 1
+        present = torch.tensor([1.0, 0.0][:count], device=x.device)
+        times = torch.full((count,), t, device=x.device)
+        repeated = [v.expand(count, *v.shape[1:]) for v in (x, condition, modality)]
+        epsilon = self.network(repeated[0], times, repeated[1], present, repeated[2])
+        if guided:
+            weight = self.settings["guidance"]
+            epsilon = epsilon[1:] + weight * (epsilon[:1] - epsilon[1:])
+        estimate: Tensor = (x - self.schedule.sigma(t) * epsilon) / self.schedule.alpha(t)
+        return estimate.clamp(-1.0, 1.0)
+
+    @staticmethod
+    def _consistent(x0: Tensor, consistency: DataConsistency, scale: IntensityMap) -> Tensor:
+        magnitude = scale.low + 0.5 * (x0 + 1.0) * (scale.high - scale.low)
+        restored = consistency(magnitude)
+        return 2.0 * (restored - scale.low) / (scale.high - scale.low) - 1.0

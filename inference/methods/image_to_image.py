@@ -1,0 +1,82 @@
+"""What the one-pass networks (Pix2Pix, Restormer) share: from measurement to network input and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inference.data.preprocessing import clip_physical, intensity_map, one_hot, pad_to_multiple
+from inference.methods.base import Measurement
+from inference.methods.checkpoints import load_into, read_weights
+from inference.methods.data_consistency import data_consistency_of
+from inference.methods.register import weights_path, weights_sha256
+
+
+def network_input(image: Tensor, modality: Tensor) -> Tensor:
+    """(B, 1, rows, cols) images and (B, 3) one-hot modalities to (B, 4, rows, cols)."""
+    planes = modality[:, :, None, None].expand(-1, -1, image.shape[2], image.shape[3])
+    return torch.cat([image, planes], dim=1)
+
+
+class ImageToImage:
+    """A network that maps the degraded image to its reconstruction in one pass."""
+
+    key: str
+    name: str
+    version = "1"
+    precision = "float32"
+    sampler = ""
+    network_calls = 1
+    network: nn.Module
+    weights_hash: str
+    multiple: int  # rows and columns must be multiples of this
+
+    def __init__(self, settings: Mapping[str, object], device: str) -> None:
+        path = weights_path(self.key)
+        if path is None:
+            raise ValueError(f"{self.name} has no weights in the register: give its entry a weights file.")
+        config, state = read_weights(path)
+        self.network = self.build(config)
+        load_into(self.network, state, device)
+        self._configure(settings, device)
+        self.weights_hash = weights_sha256(self.key)
+
+    @classmethod
+    def of_network(cls, network: nn.Module, settings: Mapping[str, object], device: str) -> ImageToImage:
+        """The method around a network in memory (validation during training)."""
+        method = cls.__new__(cls)
+        method.network, method.weights_hash = network, ""
+        method._configure(settings, device)
+        return method
+
+    def _configure(self, settings: Mapping[str, object], device: str) -> None:
+        self.device = device
+        self.data_consistency = bool(settings["data_consistency"])
+
+    def build(self, config: Mapping[str, object]) -> nn.Module:
+        """The network of a checkpoint's configuration."""
+        raise NotImplementedError
+
+    def reconstruct(
+        self, measurements: Sequence[Measurement], seeds: Sequence[int]
+    ) -> list[NDArray[np.float32]]:
+        return [self._reconstruct(m) for m, _ in zip(measurements, seeds, strict=True)]
+
+    @torch.inference_mode()
+    def _reconstruct(self, measurement: Measurement) -> NDArray[np.float32]:
+        # One slice per pass: a larger batch may change the order of sums, and a result must not depend on
+        # its mates.
+        scale = intensity_map(measurement.modality, measurement.degraded)
+        padded, inside = pad_to_multiple(scale.normalise(measurement.degraded), self.multiple)
+        image = torch.from_numpy(padded)[None, None].to(self.device)
+        modality = torch.from_numpy(one_hot(measurement.modality))[None].to(self.device)
+        output = self.network(network_input(image, modality))[0, 0].float().cpu().numpy()[inside]
+        restored = clip_physical(scale.denormalise(output), measurement.modality)
+        consistency = data_consistency_of(measurement, self.device) if self.data_consistency else None
+        if consistency is not None:
+            restored = consistency(torch.from_numpy(restored).to(self.device)).cpu().numpy()
+        return clip_physical(restored, measurement.modality)

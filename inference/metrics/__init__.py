@@ -1,0 +1,1 @@
+"""Image fidelity (NumPy only) and feature distances (FID-Med, KID)."""

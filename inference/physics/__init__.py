@@ -1,0 +1,1 @@
+"""Forward operators and degradations of CT, MR and ultrasound."""

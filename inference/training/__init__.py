@@ -1,0 +1,1 @@
+"""The training protocol: presets, pairs, loop, losses, EMA, checkpoints and model cards."""

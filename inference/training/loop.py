@@ -1,0 +1,152 @@
+"""The training loop: seeded per step, resumable after a kill, validated on EMA weights, stopped early."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inference.metrics.features import Backbone, features
+from inference.metrics.frechet import kid
+from inference.training.ema import EMA
+from inference.training.evaluation import mean_gain, restore
+from inference.training.pairs import Pair, RatedCase, draw_batch
+from inference.training.presets import Preset
+from inference.training.recipes import Recipe
+
+KID_MINIMUM = 64  # validation slices from which KID, not PSNR, picks the checkpoint
+Report = Callable[[int, int, str], None]
+
+
+@dataclass
+class State:
+    """Everything besides tensors that a resumed training needs."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_gain: float = -math.inf
+    best_kid: float = math.inf
+    without_better: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains a recipe on pairs; ``folder`` keeps ``last.pt`` and ``history.json``."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        preset: Preset,
+        pairs: list[Pair],
+        cases: Sequence[RatedCase],
+        folder: Path,
+        seed: int = 0,
+        backbone: Backbone | None = None,
+    ) -> None:
+        self.recipe, self.preset, self.pairs, self.cases = recipe, preset, pairs, cases
+        self.folder, self.seed, self.backbone = folder, seed, backbone
+        self.steps = preset.steps or preset.epochs * math.ceil(len(pairs) / preset.batch)
+        self.ema = EMA(recipe.network, preset.ema)
+        self.state = State()
+        self.best: dict[str, Tensor] | None = None
+        if (folder / "last.pt").is_file():
+            self._restore()
+
+    def run(self, report: Report, save_every: int = 100, stop_at: int | None = None) -> dict[str, Tensor]:
+        """Train to the end (or to ``stop_at``, as a kill would); the EMA weights of the best validation."""
+        started = time.monotonic() - self.state.seconds
+        loss = 0.0
+        while self.state.step < self.steps and self.state.without_better < self.preset.patience:
+            loss = self._one_step()
+            self.state.seconds = time.monotonic() - started
+            if self.state.step % self.preset.validate_every == 0 or self.state.step == self.steps:
+                self._validate(loss)
+            if self.state.step % save_every == 0 or self.state.step == self.steps:
+                self._save()
+            report(self.state.step, self.steps, f"loss {loss:.4f}, best gain {self.state.best_gain:+.2f} dB")
+            if stop_at is not None and self.state.step >= stop_at:
+                break
+        self._save()
+        return self.best if self.best is not None else self._weights()
+
+    def _one_step(self) -> float:
+        state, preset = self.state, self.preset
+        rate = preset.learning_rate * 0.5 * (1.0 + math.cos(math.pi * state.step / self.steps))
+        for optimiser in self.recipe.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+        torch.manual_seed(self.seed * 1_000_003 + state.step)  # a resumed step draws what it would have drawn
+        for module in self.recipe.modules().values():
+            module.train()
+        loss = self.recipe.step(draw_batch(self.pairs, preset.batch, preset.crop, self.seed, state.step))
+        self.ema.update(self.recipe.network)
+        state.step += 1
+        return loss
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.ema.network.state_dict().items()}
+
+    def _validate(self, loss: float) -> None:
+        state = self.state
+        row = {"step": float(state.step), "loss": loss, "seconds": state.seconds}
+        method = self.recipe.method(self.ema.network)
+        if method is None or not self.cases:
+            self.best = self._weights()
+            state.history.append(row)
+            return
+        images = restore(method, self.cases)
+        gain = mean_gain(self.cases, images)
+        better = gain > state.best_gain
+        state.without_better = 0 if better else state.without_better + 1
+        state.best_gain = max(gain, state.best_gain)
+        row["gain"] = gain
+        if self.backbone is not None and len(self.cases) >= KID_MINIMUM:
+            row["kid"] = self._kid(images)
+            better = row["kid"] < state.best_kid
+            state.best_kid = min(row["kid"], state.best_kid)
+        if better or self.best is None:
+            self.best = self._weights()
+        state.history.append(row)
+
+    def _kid(self, images: Sequence[NDArray[np.float32]]) -> float:
+        made: list[NDArray[np.float32]] = []
+        real: list[NDArray[np.float32]] = []
+        for case, image in zip(self.cases, images, strict=True):
+            measured = case.measurement
+            for target, pixels in ((made, image), (real, case.reference)):
+                target.append(features([pixels], measured.modality, measured.data_range, self.backbone)[0])
+        return kid(np.stack(real), np.stack(made))
+
+    def _save(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "modules": {k: m.state_dict() for k, m in self.recipe.modules().items()},
+            "optimisers": [o.state_dict() for o in self.recipe.optimisers],
+            "ema": self.ema.network.state_dict(),
+            "updates": self.ema.updates,
+            "best": self.best,
+            "state": asdict(self.state),
+        }
+        partial = self.folder / "last.partial"
+        torch.save(content, partial)
+        partial.replace(self.folder / "last.pt")
+        (self.folder / "history.json").write_text(json.dumps(self.state.history, indent=1) + "\n")
+
+    def _restore(self) -> None:
+        content = torch.load(self.folder / "last.pt", map_location=self.recipe.device, weights_only=True)
+        for name, module in self.recipe.modules().items():
+            module.load_state_dict(content["modules"][name])
+        for optimiser, state in zip(self.recipe.optimisers, content["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
+        self.ema.network.load_state_dict(content["ema"])
+        self.ema.updates = content["updates"]
+        self.best = content["best"]
+        self.state = State(**content["state"])

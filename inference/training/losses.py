@@ -1,0 +1,57 @@
+"""Losses of the training protocol."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from inference.methods.diffusion_unet import DiffusionUNet
+from inference.metrics.features import Backbone
+
+
+def adversarial(scores: Tensor, real: bool) -> Tensor:
+    """Binary cross-entropy of patch scores against one verdict."""
+    return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, 1.0 if real else 0.0))
+
+
+def perceptual_l1(backbone: Backbone, estimate: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean L1 distance of features, weighted per image (B,)."""
+    distance = (backbone(estimate) - backbone(target)).abs().mean(dim=1)
+    result: Tensor = (weight * distance).mean()
+    return result
+
+
+def epsilon_loss(
+    network: DiffusionUNet,
+    reference: Tensor,
+    condition: Tensor,
+    modality: Tensor,
+    *,
+    dropout: float,
+    unit_weight: bool,
+    backbone: Backbone | None = None,
+    perceptual: float = 0.0,
+) -> Tensor:
+    """Mean squared error of the predicted noise at uniform timesteps, the condition dropped with ``dropout``.
+
+    ``unit_weight`` divides by the squared coefficient of the network's output (linear skip only), which
+    trains all noise levels alike. The perceptual term acts on the predicted x_0 and fades with the noise
+    level.
+    """
+    batch = reference.shape[0]
+    t = torch.randint(0, len(network.alpha_bar), (batch,), device=reference.device)
+    noise = torch.randn_like(reference)
+    present = (torch.rand(batch, device=reference.device) >= dropout).float()
+    bar = network.alpha_bar[t][:, None, None, None]
+    x = bar.sqrt() * reference + (1.0 - bar).sqrt() * noise
+    predicted = network(x, t, condition, present, modality)
+    error = (predicted - noise) ** 2
+    if unit_weight and network.config.linear_skip:
+        _, variance, total = network.skip_coefficients(t, present)
+        error = error * total / (total - variance)
+    loss: Tensor = error.mean()
+    if backbone is not None and perceptual > 0.0:
+        estimate = ((x - (1.0 - bar).sqrt() * predicted) / bar.sqrt()).clamp(-1.0, 1.0)
+        loss = loss + perceptual * perceptual_l1(backbone, estimate, reference, bar.flatten())
+    return loss

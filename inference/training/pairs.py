@@ -1,0 +1,183 @@
+"""Training pairs from the pool: references, degraded by the physics, in network units; cached."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.data.pool import PoolSlice, data_ranges, read_manifest, read_pixels
+from inference.data.preprocessing import MODALITIES, intensity_map, one_hot, rotate
+from inference.data.split import Split, split_pool
+from inference.methods.base import Measurement
+from inference.physics.degrade import degrade, physics_version
+from inference.physics.levels import LEVELS
+
+MAXIMUM_ROTATION = 10.0  # degrees, applied to the reference before degradation
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A degraded image and its reference in network units, float16 (rows, cols)."""
+
+    modality: str
+    label: str
+    degraded: NDArray[np.float16]
+    reference: NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """float32 images (B, 1, crop, crop), one-hot modalities (B, 3) and class labels."""
+
+    degraded: NDArray[np.float32]
+    reference: NDArray[np.float32]
+    modality: NDArray[np.float32]
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class RatedCase:
+    """A held-out slice with its reference, in physical units."""
+
+    patient: str
+    reference: NDArray[np.float32]
+    measurement: Measurement
+
+
+def slice_seed(item: PoolSlice, salt: object) -> int:
+    """A seed from the file's name, so that a slice is degraded alike in every run."""
+    return int.from_bytes(hashlib.sha256(f"{salt} {item.path.name}".encode()).digest()[:6], "big")
+
+
+def pool_label(item: PoolSlice) -> str:
+    """Modality and anatomy, the class the FID-Med network learns."""
+    return f"{item.modality} {item.anatomy.split()[0].split('/')[0]}"
+
+
+def training_slices(slices: Iterable[PoolSlice], split: Split, display_limit: int) -> list[PoolSlice]:
+    """Slices of training patients; of display-only slices ``display_limit`` per modality, evenly chosen."""
+    chosen = [s for s in slices if split.part(s.patient) == "training"]
+    result = [s for s in chosen if not s.display_only]
+    for modality in MODALITIES:
+        display = [s for s in chosen if s.display_only and s.modality == modality]
+        keep = np.linspace(0, len(display) - 1, min(display_limit, len(display))).round().astype(int)
+        result += [display[i] for i in keep]
+    return result
+
+
+def _pair(item: PoolSlice, realisation: int) -> Pair:
+    image = read_pixels(item)
+    seed = slice_seed(item, f"training {realisation}")
+    if realisation > 0:
+        angle = np.random.default_rng(seed).uniform(-MAXIMUM_ROTATION, MAXIMUM_ROTATION)
+        image = rotate(image, angle, fill=-1024.0 if item.modality == "CT" else 0.0)
+    level = LEVELS[item.modality].default
+    measured = degrade(image, item.modality, level, seed=seed, data_range=1.0)
+    scale = intensity_map(item.modality, measured.degraded)
+    halves = (scale.normalise(x).astype(np.float16) for x in (measured.degraded, image))
+    return Pair(item.modality, pool_label(item), *halves)
+
+
+def build_pairs(
+    pool: Path, cache: Path, realisations: int, display_limit: int, progress: Progress
+) -> tuple[list[Pair], Split]:
+    """Pairs of all training slices; realisation 0 upright, later ones (not of display-only) rotated."""
+    slices = read_manifest(pool)
+    split = split_pool(slices)
+    chosen = training_slices(slices, split, display_limit)
+    wanted = [(s, r) for r in range(realisations) for s in chosen if r == 0 or not s.display_only]
+    stamp = hashlib.sha256(
+        "|".join([physics_version, *(f"{s.path.name}:{r}" for s, r in wanted)]).encode()
+    ).hexdigest()
+    path = cache / f"pairs-{stamp[:16]}.npz"
+    if not path.is_file():
+        pairs = []
+        for done, (item, realisation) in enumerate(wanted, start=1):
+            pairs.append(_pair(item, realisation))
+            progress(done, len(wanted), "degrading training slices")
+        _store(path, pairs)
+        return pairs, split
+    return _load(path), split
+
+
+def _store(path: Path, pairs: list[Pair]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, NDArray[np.generic]] = {
+        "modality": np.array([p.modality for p in pairs]),
+        "label": np.array([p.label for p in pairs]),
+    }
+    for i, pair in enumerate(pairs):
+        arrays[f"d{i}"], arrays[f"r{i}"] = pair.degraded, pair.reference
+    partial = path.with_suffix(".partial.npz")
+    with partial.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+    partial.replace(path)
+
+
+def _load(path: Path) -> list[Pair]:
+    with np.load(path) as stored:
+        return [
+            Pair(str(m), str(label), stored[f"d{i}"], stored[f"r{i}"])
+            for i, (m, label) in enumerate(zip(stored["modality"], stored["label"], strict=True))
+        ]
+
+
+def draw_batch(pairs: list[Pair], size: int, crop: int, seed: int, step: int) -> Batch:
+    """The batch of one step, the same whenever that step is run: modalities in equal shares, crops, flips."""
+    generator = np.random.default_rng((seed, step))
+    by_modality = {m: [p for p in pairs if p.modality == m] for m in MODALITIES}
+    present = [m for m in MODALITIES if by_modality[m]]
+    chosen: list[Pair] = []
+    for i in range(size):
+        candidates = by_modality[present[(step * size + i) % len(present)]]
+        chosen.append(_crop(candidates[generator.integers(len(candidates))], crop, generator))
+    return Batch(
+        np.stack([p.degraded for p in chosen])[:, None].astype(np.float32),
+        np.stack([p.reference for p in chosen])[:, None].astype(np.float32),
+        np.stack([one_hot(p.modality) for p in chosen]),
+        [p.label for p in chosen],
+    )
+
+
+def _crop(pair: Pair, crop: int, generator: np.random.Generator) -> Pair:
+    # Undersampling artefacts run along the columns and ultrasound comes from above: never rotated or
+    # transposed here.
+    images = [pair.degraded, pair.reference]
+    short = [max(0, crop - n) for n in images[0].shape]
+    if any(short):
+        widths = [(s // 2, s - s // 2) for s in short]
+        images = [np.pad(image, widths, mode="symmetric") for image in images]
+    row, col = (int(generator.integers(n - crop + 1)) for n in images[0].shape)
+    images = [image[row : row + crop, col : col + crop] for image in images]
+    if generator.random() < 0.5:
+        images = [image[:, ::-1] for image in images]
+    return replace(pair, degraded=images[0], reference=images[1])
+
+
+def rated_cases(pool: Path, part: str, per_patient: int) -> list[RatedCase]:
+    """Up to ``per_patient`` evenly spaced slices of every patient of a part, at the default level."""
+    slices = read_manifest(pool)
+    split = split_pool(slices)
+    rated = [s for s in slices if not s.display_only and split.part(s.patient) == part]
+    pixels = [read_pixels(s) for s in rated]
+    ranges = data_ranges(rated, pixels)
+    patients: dict[str, list[int]] = {}
+    for index, item in enumerate(rated):
+        patients.setdefault(item.patient, []).append(index)
+    cases = []
+    for patient, indices in patients.items():
+        count = min(per_patient, len(indices))
+        for position in ((np.arange(count) + 0.5) / count * len(indices)).astype(int):
+            i = indices[position]
+            item = rated[i]
+            level = LEVELS[item.modality].default
+            seed = slice_seed(item, "rated")
+            measured = degrade(pixels[i], item.modality, level, seed=seed, data_range=ranges[i])
+            cases.append(RatedCase(patient, pixels[i], measured))
+    return cases

@@ -1,0 +1,85 @@
+"""Train one method from the pool and ship it: weights, model card and curves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from inference.methods.checkpoints import save_weights
+from inference.methods.register import WEIGHTS
+from inference.metrics.features import BACKBONE_FILE, Backbone, load_backbone, principal_components, resized
+from inference.progress import ProgressBar
+from inference.training.loop import Trainer
+from inference.training.pairs import Pair, build_pairs, draw_batch, rated_cases
+from inference.training.presets import preset
+from inference.training.recipes import RECIPES
+
+VALIDATION_PER_PATIENT = {"light": 2, "small": 8, "paper": 10_000}
+
+
+def train(
+    method: str, preset_name: str, pool: Path, out: Path, *, steps: int | None, device: str, seed: int = 0
+) -> Path:
+    """Train (or resume) ``method`` in ``out``; writes ``out/METHOD.safetensors`` and its training record."""
+    settings = preset(method, preset_name)
+    if steps is not None:
+        settings = replace(settings, steps=steps, epochs=0)
+    bar = ProgressBar()
+    pairs, split = build_pairs(pool, out, settings.realisations, settings.display_limit, bar)
+    labels = sorted({pair.label for pair in pairs})
+    cases = rated_cases(pool, "validation", VALIDATION_PER_PATIENT[preset_name])
+    torch.manual_seed(seed)
+    recipe = RECIPES[method](settings, device, labels)
+    backbone = load_backbone(device) if (WEIGHTS / BACKBONE_FILE).is_file() and method != "fid_med" else None
+    trainer = Trainer(recipe, settings, pairs, cases, out / method, seed, backbone)
+    weights = trainer.run(bar)
+    if isinstance(recipe.network, Backbone):
+        weights |= _fitted_pca(recipe.network, weights, pairs, settings.crop, device)
+    path = out / f"{method}.safetensors"
+    save_weights(path, weights, recipe.config)
+    record = {
+        "method": method,
+        "preset": preset_name,
+        "network": recipe.config,
+        "steps": trainer.state.step,
+        "batch": settings.batch,
+        "crop": settings.crop,
+        "learning_rate": settings.learning_rate,
+        "training_slices": len(pairs),
+        "labels": labels,
+        "seconds": round(trainer.state.seconds),
+        "device": _device_name(device),
+        "torch": torch.__version__,
+        "best_validation_gain": trainer.state.best_gain if np.isfinite(trainer.state.best_gain) else None,
+        "history": trainer.state.history,
+        "split": split.as_json(),
+    }
+    path.with_suffix(".training.json").write_text(json.dumps(record, indent=1) + "\n")
+    return path
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name()
+    return f"CPU, {torch.get_num_threads()} thread(s)"
+
+
+@torch.no_grad()
+def _fitted_pca(
+    network: Backbone, weights: dict[str, Tensor], pairs: list[Pair], crop: int, device: str
+) -> dict[str, Tensor]:
+    """PCA of the trained features over training references."""
+    network.load_state_dict(weights)
+    network.eval()
+    values = []
+    for step in range(64):
+        batch = draw_batch(pairs, 12, crop, 1, step)
+        images = torch.from_numpy(batch.reference).to(device).clamp(-1.0, 1.0)
+        values.append(network(resized(images)).cpu().numpy())
+    mean, components = principal_components(np.concatenate(values), network.config.dimensions)
+    return {"pca_mean": torch.from_numpy(mean), "pca_components": torch.from_numpy(components)}
