@@ -206,12 +206,22 @@ def release(held: Claim, reason: str = "") -> bool:
     return bool(changed)
 
 
-def abandon(worker: str) -> int:
-    """Let the leases of a worker known to be dead run out at once; returns how many jobs it held."""
+def abandon(worker: str, *, counted: bool = True) -> int:
+    """Free the jobs of a worker known to be dead at once; returns how many it held.
+
+    ``counted`` says whether the attempt counts: not when the worker was ended on purpose.
+    """
+    now = clock.now()
     with transaction.atomic():
         rows = Job.objects.filter(state=Job.State.RUNNING, worker=worker)
         queues = list(rows.values_list("queue", flat=True))
-        rows.update(lease_expires_at=clock.now() - timedelta(seconds=1))
+        if counted:
+            rows.update(lease_expires_at=now - timedelta(seconds=1))
+        else:
+            rows.filter(interruptions__lt=MAX_INTERRUPTIONS).update(
+                state=Job.State.QUEUED, token=None, lease_expires_at=None, worker="", sent_at=None,
+                attempts=F("attempts") - 1, interruptions=F("interruptions") + 1,
+            )  # fmt: skip
         _row_of(worker).delete()
         for queue in set(queues):
             dispatch.wake_workers(queue)

@@ -35,11 +35,15 @@ class Clock:
         self._jumped_at: float | None = None
 
     def now(self) -> datetime:
-        wall, monotonic = self._wall(), self._monotonic()
-        offset = wall.timestamp() - monotonic
-        if self._offset is not None and abs(offset - self._offset) > JUMP_SECONDS:
-            self._jumped_at = monotonic
-        self._offset = offset
+        before = self._monotonic()
+        wall = self._wall()
+        monotonic = self._monotonic()
+        # A reading that took long (a busy server, a stopped process) says nothing about jumps.
+        if monotonic - before < JUMP_SECONDS / 2:
+            offset = wall.timestamp() - monotonic
+            if self._offset is not None and abs(offset - self._offset) > JUMP_SECONDS:
+                self._jumped_at = monotonic
+            self._offset = offset
         return wall
 
     def settled(self, seconds: float) -> bool:

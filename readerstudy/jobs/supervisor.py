@@ -26,6 +26,8 @@ LAUNCH = Path(__file__).with_name("launch.py")
 END_SECONDS = 8.0
 SHORTEST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.5, 30.0, 30.0
 WORKER_NICENESS = 5
+# The management command has run Django's checks; a worker that ran them again would load every page first.
+CHECKED = {"CELERY_SKIP_CHECKS": "1"}
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
@@ -101,8 +103,7 @@ class Supervisor:
             for worker in lock.workers_before:
                 self._abandon(worker)
             connections.close_all()
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                signal.signal(number, lambda *_: self._ending.set())
+            self._listen()
             self._children = children(self._plan, listener)
             if listener is not None:
                 self._announce(listener, begun)
@@ -113,6 +114,12 @@ class Supervisor:
                     self._ending.wait(0.2)
             finally:
                 self._end()
+
+    def _listen(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            # Under nohup SIGHUP is ignored, and stays so.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, lambda *_: self._ending.set())
 
     def _tick(self) -> bool:
         """Look after every child once; True when one was started."""
@@ -140,14 +147,14 @@ class Supervisor:
                 process.kill()
                 process.wait()
         for child in self._children:
-            self._abandon(child.worker_id)
+            self._abandon(child.worker_id, counted=False)
         self._say("Stopped.")
 
-    def _abandon(self, worker: str) -> None:
+    def _abandon(self, worker: str, *, counted: bool = True) -> None:
         """Give the jobs of a dead worker to the others at once instead of after a lease."""
         try:
             if worker:
-                claims.abandon(worker)
+                claims.abandon(worker, counted=counted)
         except DatabaseError as error:
             log.warning("The jobs of a dead worker wait for their lease to run out: %s", error)
         finally:
@@ -180,7 +187,7 @@ def children(plan: Plan, listener: socket.socket | None) -> list[Child]:
     for number in range(plan.cpu_workers):
         found.append(worker_child("cpu", number, cpu_environment()))
     for number in range(plan.gpu_workers):
-        found.append(worker_child("gpu", number, {"CUDA_VISIBLE_DEVICES": gpu(number)}))
+        found.append(worker_child("gpu", number, gpu_environment(number)))
     return found
 
 
@@ -203,13 +210,13 @@ def celery_command(queues: list[str], name: str) -> list[str]:
 
 def cpu_environment() -> dict[str, str]:
     """One thread per CPU worker, and no GPU: two threads on two busy cores are many times slower."""
-    return {**ONE_THREAD, "CUDA_VISIBLE_DEVICES": "", "READERSTUDY_DEVICE": "cpu"}
+    return {**CHECKED, **ONE_THREAD, "CUDA_VISIBLE_DEVICES": "", "READERSTUDY_DEVICE": "cpu"}
 
 
-def gpu(number: int) -> str:
-    """The name of the GPU for worker ``number``, out of those this process may see."""
+def gpu_environment(number: int) -> dict[str, str]:
+    """One GPU per worker, out of those this process may see."""
     visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return visible[number % len(visible)] if visible else str(number)
+    return {**CHECKED, "CUDA_VISIBLE_DEVICES": visible[number % len(visible)] if visible else str(number)}
 
 
 def _why(status: int) -> str:

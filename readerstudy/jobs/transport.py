@@ -13,6 +13,7 @@ from typing import Any
 from kombu.transport import filesystem
 
 WAITING_AT_MOST = 32
+LONGEST_DRAIN = 0.5
 
 
 class Channel(filesystem.Channel):
@@ -66,3 +67,8 @@ class Channel(filesystem.Channel):
 
 class Transport(filesystem.Transport):
     Channel = Channel
+
+    def drain_events(self, connection: Any, timeout: float | None = None, **_: Any) -> None:
+        # Celery looks only between two drains whether it was asked to end, and would drain for two seconds.
+        timeout = min(timeout or LONGEST_DRAIN, LONGEST_DRAIN)
+        super().drain_events(connection, timeout=timeout)  # type: ignore[no-untyped-call]

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -46,7 +47,8 @@ def start(queues: list[str]) -> None:
 def enter(queues: list[str]) -> None:
     """Write or renew this process's row in the worker table."""
     now = clock.now()
-    changed = Worker.objects.filter(pk=WORKER_ID).update(seen_at=now)
+    idle = {} if _busy.is_set() else {"current": None}
+    changed = Worker.objects.filter(pk=WORKER_ID).update(seen_at=now, **idle)
     if not changed:
         Worker.objects.create(
             id=WORKER_ID, host=socket.gethostname()[:120], pid=os.getpid(), queue=",".join(queues),
@@ -195,13 +197,15 @@ class Heartbeat(threading.Thread):
     def _interrupt(self, now: float) -> None:
         self._claim.stopping.set()
         self._asked = self._asked or now
-        if now - self._asked > GRACE_SECONDS and claims.release(self._claim):
+        if now - self._asked > GRACE_SECONDS:
+            claims.release(self._claim)
             leave()
             os._exit(0)
 
     def _give_up(self) -> None:
         reason = f"The job took longer than {claims.time_limit():g} s and did not stop when asked to."
-        claims.fail(self._claim, reason, retry=True)
+        with suppress(claims.LostLease):
+            claims.fail(self._claim, reason, retry=True)
         log.error("%s The worker ends and is replaced.", reason)
         leave()
         os._exit(1)

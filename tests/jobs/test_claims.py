@@ -143,6 +143,14 @@ def test_abandoning_a_dead_worker_frees_its_job_at_once(submit, time):
     assert not Worker.objects.exists()
 
 
+def test_a_worker_ended_on_purpose_costs_its_job_no_attempt(submit):
+    job = submit()
+    claim("cpu", "w-1")
+    assert claims.abandon("w-1", counted=False) == 1
+    job.refresh_from_db()
+    assert (job.state, job.attempts, job.token) == (Job.State.QUEUED, 0, None)
+
+
 class TestClockChanges:
     def test_an_hour_back_does_not_hold_up_a_dead_workers_job(self, submit, time):
         submit()

@@ -157,3 +157,47 @@ def test_a_database_that_restarts_is_waited_for_when_a_job_ends(time, monkeypatc
     monkeypatch.setattr(worker.connection, "close", lambda: None)
     worker._settle(write)
     assert len(tries) == 3
+
+
+class TestHandlersThatDoNotLetGo:
+    @pytest.fixture
+    def heartbeat(self, time, monkeypatch):
+        actions.submit("a", "good", {})
+        monkeypatch.setattr(worker.os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
+        return worker.Heartbeat(claims.claim("cpu", "w"))
+
+    def test_asked_to_end_the_job_goes_back_after_a_grace(self, heartbeat, monkeypatch):
+        worker.stop()
+        heartbeat._tick()
+        assert heartbeat._claim.stopping.is_set()
+        assert Job.objects.get().state == "running"
+        monkeypatch.setattr(worker, "GRACE_SECONDS", -1.0)
+        with pytest.raises(SystemExit) as ended:
+            heartbeat._tick()
+        assert ended.value.code == 0
+        job = Job.objects.get()
+        assert (job.state, job.attempts) == ("queued", 0)
+
+    def test_far_beyond_its_time_the_process_ends(self, heartbeat, settings):
+        settings.JOB_SECONDS = -1
+        with pytest.raises(SystemExit) as ended:
+            heartbeat._tick()
+        assert ended.value.code == 1
+        job = Job.objects.get()
+        assert (job.state, job.attempts) == ("queued", 1)
+        assert job.reason == "The job took longer than -1 s and did not stop when asked to."
+
+    def test_also_when_the_job_was_cancelled_meanwhile(self, heartbeat, settings):
+        actions.cancel(prefix="a")
+        settings.JOB_SECONDS = -1
+        with pytest.raises(SystemExit):
+            heartbeat._tick()
+        assert Job.objects.get().state == "cancelled"
+
+    def test_the_lease_is_renewed_every_third(self, heartbeat, time, settings):
+        time.run(20)
+        heartbeat._tick()
+        before = Job.objects.get().lease_expires_at
+        heartbeat._beaten -= settings.JOB_LEASE_SECONDS / 3 + 1
+        heartbeat._tick()
+        assert (Job.objects.get().lease_expires_at - before).total_seconds() == 20

@@ -107,7 +107,7 @@ def test_a_plan_has_one_web_server_and_its_workers(monkeypatch):
     assert [child.worker for child in found] == [False, True, True, True, True]
     cpu, gpu = found[1], found[4]
     assert (cpu.environment["OMP_NUM_THREADS"], cpu.environment["CUDA_VISIBLE_DEVICES"]) == ("1", "")
-    assert gpu.environment == {"CUDA_VISIBLE_DEVICES": "5"}
+    assert gpu.environment["CUDA_VISIBLE_DEVICES"] == "5"
     names = [child.command[child.command.index("-n") + 1] for child in found[1:]]
     assert len(set(names)) == 4
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from readerstudy.jobs.supervisor import celery_command, cpu_environment
+from readerstudy.jobs.supervisor import CHECKED, celery_command, cpu_environment
 
 
 class Command(BaseCommand):
@@ -32,4 +32,5 @@ class Command(BaseCommand):
         os.chdir(settings.BASE_DIR)
         command = celery_command(queues, options["name"])
         # The process becomes the worker, so that signals of a container or service manager reach it directly.
-        os.execve(command[0], command, os.environ | (cpu_environment() if queues == ["cpu"] else {}))
+        environment = cpu_environment() if queues == ["cpu"] else CHECKED
+        os.execve(command[0], command, os.environ | environment)
