@@ -1,0 +1,113 @@
+"""Canaries: names and secrets planted as unique strings must not reach a reader, in any state, by any URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from readerstudy.cases.models import Case, Patient
+from readerstudy.conduct.actions import close_study, lock_study, open_study, unblind_study
+from readerstudy.reading.actions import start_session
+from readerstudy.reconstructions.models import Reconstruction, Run
+from readerstudy.schedules.models import OrderSecret
+from readerstudy.studies.models import Arm, Study
+from tests.factories import World, answer, make_draft, read_all
+from tests.security.matrix import ROWS
+from tests.security.test_role_matrix import arguments
+
+pytestmark = pytest.mark.django_db
+STATES = ("open", "closed", "locked", "unblinded")
+
+
+@pytest.fixture
+def world() -> World:
+    """A study whose arms and cases bear names that occur nowhere else."""
+    made = make_draft()
+    for number, arm in enumerate(Arm.objects.filter(study=made.study)):
+        arm.key, arm.title = f"canaryarmkey{number}", f"Canary arm title {number}"
+        arm.save()
+    for number, case in enumerate(Case.objects.all()):
+        case.pseudonym, case.notes = f"CANARYCASE{number}", ["canary note"]
+        case.acquisition = {"manufacturer": "canarymaker"}
+        case.save()
+    for number, patient in enumerate(Patient.objects.all()):
+        patient.pseudonym = f"CANARYPATIENT{number}"
+        patient.save()
+    study = open_study(made.study, made.coordinator)
+    return World(study, made.coordinator, made.second, made.analyst, made.readers)
+
+
+def canaries(world: World) -> set[str]:
+    """Everything that tells an arm, a case, a patient, a run or the order's secret."""
+    found = {"canary", OrderSecret.objects.get(study=world.study).secret}
+    found |= {run.method for run in Run.objects.all()} - {"reference", "degraded"}
+    found |= {str(pk) for pk in Run.objects.values_list("pk", flat=True)}
+    found |= {str(pk) for pk in Case.objects.values_list("pk", flat=True)}
+    found |= set(Run.objects.exclude(weights_hash="").values_list("weights_hash", flat=True))
+    found |= set(Reconstruction.objects.values_list("pixels", flat=True))
+    found |= {"TV-Recon", "Pix2Pix", "Restormer", "Diffusion-UNet"}
+    return {text.lower() for text in found}
+
+
+def advance(world: World, state: str) -> None:
+    steps: list[Callable[[], object]] = [
+        lambda: close_study(world.study, world.coordinator),
+        lambda: lock_study(world.study, world.coordinator),
+        lambda: unblind_study(world.study, world.second),
+    ]
+    for step in steps[: STATES.index(state)]:
+        step()
+
+
+def crawl(client: Client, world: World) -> Iterator[tuple[str, bytes]]:
+    """Every URL with the arguments of this study and with wrong ones: status line, headers and body."""
+    known = arguments(world)
+    wrong = {**known, "presentation": "nothing", "session": "nothing", "zero": 7}
+    for row in ROWS:
+        for values in (known, wrong):
+            url = reverse(row.name, args=[values[name] for name in row.arguments])
+            response = client.post(url, row.data or {}) if row.post else client.get(url)
+            headers = "\n".join(f"{k}: {v}" for k, v in response.headers.items()).encode()
+            body = b"".join(response.streaming_content) if response.streaming else response.content
+            yield f"{url} {response.status_code}", headers + b"\n" + body
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_no_canary_reaches_a_reader(state: str, world: World) -> None:
+    if state == "open":
+        start_session(world.readers[0], world.sessions()[0])
+        answer(world.readers[0], world.presentations()[0])
+    else:
+        read_all(world)
+    advance(world, state)
+    words = canaries(world)
+    client = Client(raise_request_exception=False)
+    client.force_login(world.readers[0])
+    for where, content in crawl(client, world):
+        text = content.lower()
+        for word in words:
+            assert word.encode() not in text, f"{where} tells {word!r}."
+
+
+def test_the_crawl_finds_a_planted_leak(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The net has no hole: a worklist that names the arm is caught."""
+    start_session(world.readers[0], world.sessions()[0])
+    Study.objects.filter(pk=world.study.pk).update(title="Canary arm title 0")
+    client = Client()
+    client.force_login(world.readers[0])
+    assert any(b"canary" in content.lower() for _, content in crawl(client, world))
+
+
+def test_no_canary_before_unblinding_reaches_the_coordinator_per_presentation(world: World) -> None:
+    """The coordinator never learns which image is whose: no presentation id on any page."""
+    client = Client()
+    client.force_login(world.coordinator)
+    secret = OrderSecret.objects.get(study=world.study).secret
+    ids = [row.pk for row in world.presentations()]
+    for where, content in crawl(client, world):
+        assert secret.encode() not in content, where
+        if "/reading/" not in where:
+            assert not any(pk.encode() in content for pk in ids), where

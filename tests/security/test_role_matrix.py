@@ -1,0 +1,108 @@
+"""Every URL x every role; and no URL without a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from readerstudy.accounts.models import User
+from readerstudy.cases.models import Import, Source
+from readerstudy.reading.actions import start_session
+from readerstudy.reconstructions.models import Run
+from readerstudy.studies.models import StudySlice
+from tests.factories import World, make_open, make_user
+from tests.security.matrix import FOREIGN, ROLES, ROWS, Row
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    made = make_open()
+    start_session(made.readers[0], made.sessions()[0])
+    return made
+
+
+@pytest.fixture
+def people(world: World) -> dict[str, User | None]:
+    return {
+        "nobody": None,
+        "stranger": make_user(),
+        "reader": world.readers[0],
+        "coordinator": world.coordinator,
+        "analyst": world.analyst,
+        "administrator": make_user(is_superuser=True, is_staff=True),
+    }
+
+
+def arguments(world: World) -> dict[str, Any]:
+    case = StudySlice.objects.filter(study=world.study)[0].slice.case
+    batch = Import.objects.create(source=Source.objects.get(name="Tests"), started_by=world.coordinator)
+    return {
+        "study": world.study.pk, "case": case.pk, "run": Run.objects.filter(measurement__case=case)[0].pk,
+        "zero": 0, "batch": batch.pk, "session": world.sessions()[0].token, "session_pk": world.sessions()[0].pk,
+        "presentation": world.presentations()[0].pk, "open_verb": "open", "figure": "scores", "svg": "svg",
+        "table": "scores.csv",
+    }  # fmt: skip
+
+
+def url_of(row: Row, world: World) -> str:
+    known = arguments(world)
+    return reverse(row.name, args=[known[name] for name in row.arguments])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_role_gets_what_the_matrix_says(row: Row, world: World, people: dict[str, User | None]) -> None:
+    url = url_of(row, world)
+    for role, expected in zip(ROLES, row.statuses, strict=True):
+        client = Client()
+        if (user := people[role]) is not None:
+            client.force_login(user)
+        if row.name == "reading:answers":
+            body = _answer(world)
+            response = client.post(url, body, content_type="application/json")
+        else:
+            response = client.post(url, row.data or {}) if row.post else client.get(url)
+        assert response.status_code == expected, f"{role} gets {response.status_code} from {url}"
+
+
+def _answer(world: World) -> dict[str, Any]:
+    return {
+        "key": "8c4ff1d0-3b07-4b44-9f0c-0f8f3bd1c4a1", "presentation": world.presentations()[0].pk,
+        "answers": {"overall": {"value": 3}},
+    }  # fmt: skip
+
+
+def names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            yield from names(pattern.url_patterns, inner)
+        else:
+            assert pattern.name, f"{pattern.pattern} has no name."
+            yield f"{prefix}{pattern.name}"
+
+
+def test_no_url_without_a_row() -> None:
+    rows = {row.name for row in ROWS}
+    ours = {name for name in names(get_resolver().url_patterns) if not name.startswith(FOREIGN)}
+    assert ours - rows == set(), "Give these URLs a row in tests/security/matrix.py."
+    assert rows - ours == set(), "These rows have no URL any more."
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.post], ids=lambda row: row.name)
+def test_a_verb_of_change_refuses_get(row: Row, world: World) -> None:
+    client = Client()
+    client.force_login(world.readers[0] if row.name.startswith("reading:") else world.coordinator)
+    assert client.get(url_of(row, world)).status_code == 405
+
+
+def test_answers_need_a_csrf_token(world: World) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.readers[0])
+    response = client.post(reverse("reading:answers"), _answer(world), content_type="application/json")
+    assert response.status_code == 403
