@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
@@ -18,6 +17,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.actions import INSTALLATION, record
 from readerstudy.cases.keys import source_digest
 from readerstudy.cases.models import Case, Import, ImportedFile, Look, Modality, Source
+from readerstudy.cases.scratch import scratch
 from readerstudy.cases.storing import actor, store_series
 
 __all__ = [
@@ -63,9 +63,8 @@ def import_cases(
     if not root.exists():
         raise CaseError(f"There is nothing at {root}: give a folder or a zip of DICOM files.")
     batch = _begin(source, by, {"max_matrix": max_matrix, "quarantine": quarantine, "reason": reason})
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="import-", dir=settings.DATA_DIR) as out:
-        events = read_in_child(root, Path(out), max_matrix=max_matrix)
+    with scratch() as out:
+        events = read_in_child(root, out, max_matrix=max_matrix)
         try:
             _Importer(batch, by, quarantine, reason, progress).take(events)
         except ReaderStoppedError as error:
@@ -84,8 +83,8 @@ def import_phantom(
     _require_valid(source, True, "")
     if modality not in Modality.values:
         raise CaseError(f"There is no phantom of {modality!r}: choose one of {', '.join(Modality.values)}.")
-    image = phantom(modality, seed, size=size, n_slices=n_slices)
     try:
+        image = phantom(cast(Literal["CT", "MR", "US"], modality), seed, size=size, n_slices=n_slices)
         return store_series(
             image, source=source, by=by, quarantine=False, reason=PHANTOM_REASON, phantom=True
         ).case
@@ -166,15 +165,17 @@ class _Importer:
         self.rows: list[ImportedFile] = []
 
     def take(self, events: Iterator[ReadEvent]) -> None:
-        for event in events:
-            if isinstance(event, SeriesImage):
-                self._take_series(event)
-                continue
-            if isinstance(event, FileReport):
-                self._take_report(event)
-            if self.progress:
-                self.progress(event)
-        self._flush()
+        try:
+            for event in events:
+                if isinstance(event, SeriesImage):
+                    self._take_series(event)
+                    continue
+                if isinstance(event, FileReport):
+                    self._take_report(event)
+                if self.progress:
+                    self.progress(event)
+        finally:
+            self._flush()
 
     def _take_report(self, report: FileReport) -> None:
         """The reader reports a file after the cases it went into."""

@@ -32,7 +32,7 @@ class ManyFilesField(forms.FileField):
 class ImportForm(forms.Form):
     """DICOM files or one zip, and the source that allows their use: a known one or a new one."""
 
-    files = ManyFilesField(label=_("DICOM files, or one zip"), allow_empty_file=True)
+    scans = ManyFilesField(label=_("DICOM files, or one zip"), allow_empty_file=True)
     source = forms.ModelChoiceField(
         Source.objects.order_by("name"), required=False, label=_("Source"), empty_label=_("A new source …")
     )
@@ -47,8 +47,8 @@ class ImportForm(forms.Form):
     )
     licence = forms.CharField(max_length=200, required=False, label=_("Licence"))
 
-    def clean_files(self) -> list[UploadedFile]:
-        files: list[UploadedFile] = self.cleaned_data["files"]
+    def clean_scans(self) -> list[UploadedFile[Any]]:
+        files: list[UploadedFile[Any]] = self.cleaned_data["scans"]
         if sum(file.size or 0 for file in files) > MAX_UPLOAD_BYTES:
             raise forms.ValidationError(
                 _("These files are larger than 200 MB: import them with “manage.py import_cases” instead.")
@@ -83,7 +83,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=400, label=_("Reason"))
 
 
-def is_zip(file: UploadedFile) -> bool:
+def is_zip(file: UploadedFile[Any]) -> bool:
     """Whether the first bytes are those of a zip; a name proves nothing."""
     file.seek(0)
     start = file.read(4)

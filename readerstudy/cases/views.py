@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -23,6 +22,7 @@ from readerstudy.accounts.views import SignedInRequest
 from readerstudy.cases import actions, pictures, queries
 from readerstudy.cases.forms import ImportForm, ReasonForm, is_zip
 from readerstudy.cases.models import Case, Import, ImportedFile, Modality
+from readerstudy.cases.scratch import scratch
 from readerstudy.cases.store import PixelsMissing
 
 CASES_PER_PAGE = 50
@@ -165,10 +165,8 @@ def import_new(request: SignedInRequest) -> HttpResponse:
 
 def _import_uploads(form: ImportForm, user: User) -> Import:
     """Files go to disk under their place in the upload: a name may name a patient, or point elsewhere."""
-    files: list[UploadedFile] = form.cleaned_data["files"]
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=settings.DATA_DIR) as folder:
-        root = Path(folder)
+    files: list[UploadedFile[Any]] = form.cleaned_data["scans"]
+    with scratch() as root:
         for number, file in enumerate(files, start=1):
             path = root / (f"{number:06d}.zip" if is_zip(file) else f"{number:06d}")
             with path.open("wb") as stream:
