@@ -34,19 +34,30 @@ class Installation:
             "OMP_NUM_THREADS": "1",
         }
         self.supervisor: subprocess.Popen[bytes] | None = None
-        self.tool("prepare")
+        self.tool = self.start_tool()
+        self.ask("prepare")
 
-    def tool(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "tests.faults.tool", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=True, timeout=60
-        ).stdout
+    def start_tool(self, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.tool"],
+            cwd=ROOT, env=self.environment | environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
 
-    def submit(self, *jobs: dict[str, Any]) -> None:
-        self.tool("submit", json.dumps(jobs))
+    def ask(self, verb: str, *arguments: Any, tool: subprocess.Popen[str] | None = None) -> Any:
+        tool = tool or self.tool
+        assert tool.stdin is not None and tool.stdout is not None
+        tool.stdin.write(json.dumps([verb, arguments]) + "\n")
+        tool.stdin.flush()
+        answer = tool.stdout.readline()
+        assert answer, tool.communicate()[1]
+        return json.loads(answer)
+
+    def submit(self, *jobs: dict[str, Any], tool: subprocess.Popen[str] | None = None) -> None:
+        self.ask("submit", jobs, tool=tool)
 
     def report(self) -> dict[str, Any]:
-        report: dict[str, Any] = json.loads(self.tool("report"))
+        report: dict[str, Any] = self.ask("report")
         return report
 
     def up(self, *options: str) -> None:
@@ -73,7 +84,9 @@ class Installation:
         found = []
         for entry in Path("/proc").iterdir():
             try:
-                if not entry.name.isdigit() or marker not in (entry / "environ").read_bytes().split(b"\0"):
+                if not entry.name.isdigit() or int(entry.name) == self.tool.pid:
+                    continue
+                if marker not in (entry / "environ").read_bytes().split(b"\0"):
                     continue
                 if word.encode() in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
@@ -159,4 +172,5 @@ def _installed(installation: Installation) -> Iterator[Installation]:
         left = installation.processes()
     for process in left:
         os.kill(process, signal.SIGKILL)
+    installation.tool.communicate()
     assert left == [], f"processes were left: {left}"

@@ -71,10 +71,10 @@ def test_a_job_that_kills_its_worker_is_stopped_after_three(installation):
 def test_a_lost_message_costs_seconds_only(installation):
     installation.up("--no-web")
     installation.wait(lambda report: len(report["workers"]) == 1)
-    broker = installation.environment["CELERY_BROKER_URL"]
-    installation.environment["CELERY_BROKER_URL"] = "redis://127.0.0.1:1/0"
-    installation.submit(JOBS[0])
-    installation.environment["CELERY_BROKER_URL"] = broker
+    unheard = installation.start_tool(CELERY_BROKER_URL="redis://127.0.0.1:1/0")
+    installation.submit(JOBS[0], tool=unheard)
+    _, errors = unheard.communicate(timeout=10)
+    assert "the reaper will send it" in errors
     installation.wait(all_done, 20)
     assert installation.executions() == ["job0"]
 

@@ -1,10 +1,11 @@
-"""Speak to the database under test: ``python -m tests.faults.tool prepare|submit|report [JSON]``."""
+"""Speaks to the database under test: reads one verb and its JSON a line, answers each with one line."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import django
@@ -45,10 +46,7 @@ def report() -> dict[str, Any]:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.faults.settings")
     django.setup()
-    verb, *arguments = sys.argv[1:]
-    if verb == "prepare":
-        prepare()
-    elif verb == "submit":
-        submit(json.loads(arguments[0]))
-    elif verb == "report":
-        print(json.dumps(report()))
+    verbs: dict[str, Callable[..., Any]] = {"prepare": prepare, "submit": submit, "report": report}
+    for line in sys.stdin:
+        verb, arguments = json.loads(line)
+        print(json.dumps(verbs[verb](*arguments)), flush=True)
