@@ -82,8 +82,9 @@ def read_group(
         outcome = GroupOutcome()
         try:
             stack = _empty_stack(group, slope, max_matrix, limits)
-        except RefusalError as refusal:
-            outcome.refused = {item.header.index: str(refusal) for item in group.items}
+        except (RefusalError, MemoryError) as refusal:
+            reason = str(refusal) if isinstance(refusal, RefusalError) else TOO_LARGE
+            outcome.refused = {item.header.index: reason for item in group.items}
             return outcome
         try:
             seen = set(sources.seen)

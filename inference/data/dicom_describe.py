@@ -74,8 +74,13 @@ DEVICE_NUMBERS = (
     "ReconstructionDiameter",
     "GantryDetectorTilt",
 )
-DEVICE_CODES = ("ConvolutionKernel", "ScanningSequence", "SequenceVariant", "MRAcquisitionType")
-_CODE = re.compile(r"[A-Za-z0-9+.\-\\_/ ]{1,24}")
+DEVICE_CODES = {
+    "ScanningSequence": r"(SE|IR|GR|EP|RM)(\\(SE|IR|GR|EP|RM))*",
+    "SequenceVariant": r"[A-Z]{2,4}(\\[A-Z]{2,4})*",
+    "MRAcquisitionType": r"[23]D",
+    "ConvolutionKernel": r"[A-Z][A-Za-z]{0,2}\d{0,3}[a-z]?|STANDARD|STND|LUNG|BONE|BONEPLUS|SOFT|DETAIL",
+}
+_MODEL = re.compile(r"[A-Za-z0-9+.\-\\_/ ]{1,24}")
 _LOCALIZER_WORDS = (
     "localizer",
     "localiser",
@@ -106,7 +111,10 @@ TAGS_DESCRIBED = (
 
 def text(ds: Dataset, keyword: str) -> str:
     """Return an attribute as plain text, several values joined by a backslash, "" where it is absent."""
-    value = ds.get(keyword)
+    try:
+        value = ds.get(keyword)
+    except (ValueError, TypeError, OverflowError):  # a number that is none: the attribute says nothing
+        return ""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -199,15 +207,15 @@ def device(ds: Dataset) -> dict[str, str | float]:
     if vendor:
         described["Manufacturer"] = vendor
         model = text(ds, "ManufacturerModelName")
-        if _CODE.fullmatch(model):
+        if _MODEL.fullmatch(model):
             described["ManufacturerModelName"] = model
     for keyword in DEVICE_NUMBERS:
         value = number(ds, keyword)
         if value is not None:
             described[keyword] = value
-    for keyword in DEVICE_CODES:
+    for keyword, pattern in DEVICE_CODES.items():
         code = text(ds, keyword)
-        if _CODE.fullmatch(code) and len(code) <= 16:
+        if re.fullmatch(pattern, code):
             described[keyword] = code
     return described
 
