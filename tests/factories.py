@@ -51,7 +51,12 @@ def make_case(modality: str = "CT", slices: int = 2, pseudonym: str = "") -> Cas
     for index in range(slices):
         pixels = generator.integers(0, 256, (SIDE, SIDE)).astype("<u2").tobytes()
         Slice.objects.create(
-            case=case, index=index, pixels=store.put(pixels), body_share=0.5, window_center=40.0, window_width=400.0
+            case=case,
+            index=index,
+            pixels=store.put(pixels),
+            body_share=0.5,
+            window_center=40.0,
+            window_width=400.0,
         )
     return case
 
@@ -84,7 +89,7 @@ def make_protocol(**changes: Any) -> protocols.Protocol:
         "slices": {"number": 8},
         "arms": [{"key": m, "title": m, "method": m, "levels": LEVELS} for m in ARMS],
         "criteria": [
-            {"key": "overall", "title": "Overall", "question": "How good?", "texts": {str(n): f"text {n}" for n in range(1, 6)}}
+            {"key": "overall", "title": "Overall", "question": "How good?", "texts": dict(zip("12345", "abcde", strict=True))}
         ],
         "design": {"readers": 2, "reserves": 1, "minimum_gap": 2},
         "plan": {"primary_criterion": "overall"},

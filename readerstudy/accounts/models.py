@@ -16,9 +16,7 @@ class User(AbstractUser):
     """A person who signs in; roles are memberships of studies, not columns here."""
 
     handle = models.CharField(max_length=20, unique=True, default=new_handle, editable=False)
-    may_coordinate = models.BooleanField(
-        default=False, help_text="May import cases, start runs and create studies."
-    )
+    may_coordinate = models.BooleanField(default=False, help_text="May import cases, start runs and create studies.")
     simulated = models.BooleanField(
         default=False, editable=False, help_text="A program, not a person; marked wherever its scores appear."
     )

@@ -51,7 +51,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    context = {"title": "There is nothing here", "sentence": "Check the address, or start again from the first page."}
+    context = {
+        "title": "There is nothing here",
+        "sentence": "Check the address, or start again from the first page.",
+    }
     return render(request, "error.html", context, status=404)
 
 
@@ -61,5 +64,8 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    context = {"title": "Something went wrong here", "sentence": "Nothing that was saved is lost. Try again in a minute."}
+    context = {
+        "title": "Something went wrong here",
+        "sentence": "Nothing that was saved is lost. Try again in a minute.",
+    }
     return render(request, "error.html", context, status=500)

@@ -66,10 +66,21 @@ def verify(chain: str) -> Iterator[Fault]:
         if entry.previous != previous:
             yield Fault(chain, entry.sequence, f"Entry {entry.sequence} does not follow the entry before it.")
         digest = entry_hash(
-            chain, entry.sequence, entry.at, entry.actor, entry.verb, entry.subject, entry.text, entry.previous
+            chain,
+            entry.sequence,
+            entry.at,
+            entry.actor,
+            entry.verb,
+            entry.subject,
+            entry.text,
+            entry.previous,
         )
         if digest != entry.hash:
-            yield Fault(chain, entry.sequence, f"Entry {entry.sequence} ({entry.verb}) was changed after it was written.")
+            yield Fault(
+                chain,
+                entry.sequence,
+                f"Entry {entry.sequence} ({entry.verb}) was changed after it was written.",
+            )
         previous, expected = entry.hash, expected + 1
     if (row.length, row.head) != (expected - 1, previous):
         yield Fault(chain, row.length, "The chain's head does not match its last entry.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+
 def guard(editor: Any, table: str, name: str, sentence: str, *, operations: tuple[str, ...], when: str = "1=1") -> None:
     """Install a trigger that raises ``sentence`` before an operation where ``when`` holds.
 

@@ -88,9 +88,7 @@ class Case(models.Model):
     pseudonym = models.CharField(max_length=20, unique=True)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="cases")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="cases")
-    key = models.CharField(
-        max_length=64, unique=True, help_text="HMAC of the series and its pixels: no case twice."
-    )
+    key = models.CharField(max_length=64, unique=True, help_text="HMAC of the series and its pixels: no case twice.")
     state = models.CharField(max_length=12, choices=State.choices, default=State.READY)
     state_reason = models.CharField(max_length=400, blank=True)
     modality = models.CharField(max_length=2, choices=Modality.choices)
@@ -109,17 +107,11 @@ class Case(models.Model):
     inverted = models.BooleanField(default=False)
     already_noisy = models.BooleanField(default=True, help_text="A real scan, whose own noise counts.")
     phantom = models.BooleanField(default=False)
-    source_ids = models.JSONField(
-        default=list, help_text="Keyed hashes to hold against a weights' training list."
-    )
-    acquisition = models.JSONField(
-        default=dict, help_text="Device and acquisition, from a written allow-list."
-    )
+    source_ids = models.JSONField(default=list, help_text="Keyed hashes to hold against a weights' training list.")
+    acquisition = models.JSONField(default=dict, help_text="Device and acquisition, from a written allow-list.")
     notes = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
-    frozen_at = models.DateTimeField(
-        null=True, blank=True, help_text="Since a study uses it, nothing changes."
-    )
+    frozen_at = models.DateTimeField(null=True, blank=True, help_text="Since a study uses it, nothing changes.")
 
     class Meta:
         ordering = ["pseudonym"]

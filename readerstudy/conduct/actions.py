@@ -163,7 +163,13 @@ def set_paused(study: Study, by: User, *, paused: bool, reason: str) -> Study:
     if study.paused != paused:
         study.paused = paused
         study.save(update_fields=["paused"])
-        record(study.chain, by.handle, "study.pause" if paused else "study.resume", f"study:{study.pk}", {"reason": reason})
+        record(
+            study.chain,
+            by.handle,
+            "study.pause" if paused else "study.resume",
+            f"study:{study.pk}",
+            {"reason": reason},
+        )
     return study
 
 

@@ -54,7 +54,9 @@ def _states(found: Study) -> list[tuple[str, str]]:
     """The five states with how the study stands to each: done, current or to come."""
     values = Study.State.values
     here = values.index(found.state)
-    return [(label, "done" if i < here else "current" if i == here else "") for i, label in enumerate(Study.State.labels)]
+    return [
+        (label, "done" if i < here else "current" if i == here else "") for i, label in enumerate(Study.State.labels)
+    ]
 
 
 def _unsigned(found: Study) -> list[Session]:
@@ -94,7 +96,9 @@ def pause(request: SignedInRequest, pk: UUID) -> HttpResponse:
     found, _ = study_for(request.user, pk, COORDINATOR)
     try:
         with transaction.atomic():
-            actions.set_paused(found, request.user, paused=not found.paused, reason=request.POST.get("reason", "")[:400])
+            actions.set_paused(
+                found, request.user, paused=not found.paused, reason=request.POST.get("reason", "")[:400]
+            )
     except StudyError as error:
         messages.error(request, str(error))
     return redirect("conduct:study", pk=pk)

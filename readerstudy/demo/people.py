@@ -58,7 +58,8 @@ def _person(name: str, password: str) -> User:
 def _program(name: str) -> User:
     """A simulated reader can't sign in."""
     user, created = User.objects.get_or_create(
-        username=name, defaults={"simulated": True, "first_name": "Simulated", "last_name": f"reader {name[-1]}"}
+        username=name,
+        defaults={"simulated": True, "first_name": "Simulated", "last_name": f"reader {name[-1]}"},
     )
     if created:
         user.set_unusable_password()

@@ -100,7 +100,12 @@ def import_phantoms(size: Size, people: People) -> None:
         for modality in LEVELS:
             for seed in range(1, size.phantoms + 1):
                 import_phantom(
-                    modality, seed, source=source, by=people.coordinator, size=MATRIX, n_slices=size.phantom_slices
+                    modality,
+                    seed,
+                    source=source,
+                    by=people.coordinator,
+                    size=MATRIX,
+                    n_slices=size.phantom_slices,
                 )
                 bar.step()
 

@@ -147,9 +147,7 @@ def _require_open(presentation: Presentation) -> None:
         raise Closed("Open the session from your worklist first.")
 
 
-def _check_answers(
-    study: Study, criteria: Mapping[str, Criterion], given: Given
-) -> dict[str, dict[str, Any]]:
+def _check_answers(study: Study, criteria: Mapping[str, Criterion], given: Given) -> dict[str, dict[str, Any]]:
     """The answers in their stored form; pairwise studies take choices, all others values 1-5."""
     if not given.answers or set(given.answers) - set(criteria):
         raise ReadingError(f"Answer the criteria of this study: {', '.join(criteria)}.")

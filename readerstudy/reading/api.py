@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -14,7 +14,6 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.models import User
 from readerstudy.cases import store
 from readerstudy.reading import actions
 from readerstudy.reading.queries import frame_for
@@ -50,7 +49,7 @@ def answers(request: HttpRequest) -> HttpResponse:
         return _sign_in()
     try:
         given = _read(request)
-        stored = actions.record_answer(cast(User, request.user), given)
+        stored = actions.record_answer(request.user, given)
     except Http404:
         return _error(404, "This image is not in your schedule.")
     except actions.Conflict as error:

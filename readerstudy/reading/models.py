@@ -50,7 +50,8 @@ class Score(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["presentation", "criterion"], name="reading_one_live_score"),
             models.CheckConstraint(
-                condition=Q(value__isnull=True) | Q(value__gte=1, value__lte=5), name="reading_score_from_1_to_5"
+                condition=Q(value__isnull=True) | Q(value__gte=1, value__lte=5),
+                name="reading_score_from_1_to_5",
             ),
             models.CheckConstraint(
                 condition=Q(value__isnull=False, choice="", cannot_judge="")

@@ -46,7 +46,9 @@ def session_for(user: User | AnonymousUser, token: str) -> Session:
     """The session if it belongs to the person's own schedule; everyone else learns nothing (404)."""
     try:
         return Session.objects.select_related("schedule__reader", "schedule__study").get(
-            token=token, schedule__reader__membership__user_id=user.pk, schedule__reader__state=Reader.State.ACTIVE
+            token=token,
+            schedule__reader__membership__user_id=user.pk or 0,
+            schedule__reader__state=Reader.State.ACTIVE,
         )
     except Session.DoesNotExist as error:
         raise Http404 from error
@@ -57,7 +59,7 @@ def frame_for(user: User | AnonymousUser, presentation: str, pane: int, index: i
     try:
         frame = Frame.objects.select_related("pane__presentation__session__schedule__study").get(
             pane__presentation_id=presentation, pane__index=pane, index=index,
-            pane__presentation__session__schedule__reader__membership__user_id=user.pk,
+            pane__presentation__session__schedule__reader__membership__user_id=user.pk or 0,
             pane__presentation__session__started_at__isnull=False,
         )  # fmt: skip
     except Frame.DoesNotExist as error:
@@ -101,16 +103,12 @@ def session_cards(schedule: Schedule) -> list[SessionCard]:
     cards, previous = [], None
     for row in rows:
         state, available = _state(schedule.study, protocol, row, previous)
-        cards.append(
-            SessionCard(row.number, len(rows), row.scores // criteria, row.total, state, available, row.token)
-        )
+        cards.append(SessionCard(row.number, len(rows), row.scores // criteria, row.total, state, available, row.token))
         previous = row
     return cards
 
 
-def _state(
-    study: Study, protocol: Protocol, session: Session, previous: Session | None
-) -> tuple[str, datetime | None]:
+def _state(study: Study, protocol: Protocol, session: Session, previous: Session | None) -> tuple[str, datetime | None]:
     if session.signed_at:
         return "signed", None
     if study.state != Study.State.OPEN or study.paused:

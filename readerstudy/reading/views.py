@@ -60,11 +60,14 @@ def finish(request: SignedInRequest, token: str) -> HttpResponse:
             return render(request, "reading/done.html", {"session": signed})
         except actions.ReadingError as error:
             form.add_error(None, str(error))
-    context = {"session": session, "form": form, "missing": unscored(session), "count": session.presentations.count()}
+    context = {
+        "session": session,
+        "form": form,
+        "missing": unscored(session),
+        "count": session.presentations.count(),
+    }
     return render(request, "reading/finish.html", context)
 
 
 def _refused(request: HttpRequest, sentence: str) -> HttpResponse:
     return render(request, "error.html", {"title": "Not now", "sentence": sentence}, status=423)
-
-

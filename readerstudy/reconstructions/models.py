@@ -22,7 +22,9 @@ class Measurement(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["case", "level", "physics"], name="reconstructions_one_measurement", nulls_distinct=False
+                fields=["case", "level", "physics"],
+                name="reconstructions_one_measurement",
+                nulls_distinct=False,
             )
         ]
 

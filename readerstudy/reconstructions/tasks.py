@@ -118,7 +118,15 @@ def _measure(run: Run, row: Slice) -> Measurement:
         seed = run.measurement.seed + row.index
         if run.measurement.level is None:
             made = Measurement(
-                reference, case.modality, case.pixel_spacing, float("nan"), case.data_range, seed, None, None, {}
+                reference,
+                case.modality,
+                case.pixel_spacing,
+                float("nan"),
+                case.data_range,
+                seed,
+                None,
+                None,
+                {},
             )
         else:
             made = degrade(

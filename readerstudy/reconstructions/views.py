@@ -70,7 +70,12 @@ def detail(request: SignedInRequest, pk: UUID) -> HttpResponse:
     run = run_for(request, pk)
     rows = run.reconstructions.select_related("slice").order_by("slice__index")
     means = rows.exclude(pixels="").aggregate(Avg("psnr"), Avg("ssim"), Avg("nmse"), Avg("latency_ms"))
-    context = {"run": run, "rows": rows, "means": means, "title": METHODS[run.method].title if run.method in METHODS else run.method}
+    context = {
+        "run": run,
+        "rows": rows,
+        "means": means,
+        "title": METHODS[run.method].title if run.method in METHODS else run.method,
+    }
     return render(request, "reconstructions/detail.html", context)
 
 

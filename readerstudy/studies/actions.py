@@ -36,7 +36,11 @@ def change_protocol(study: Study, protocol: protocols.Protocol, by: User) -> Stu
     """Replace the protocol and plan of a draft; later they change by amendment only."""
     study = Study.objects.select_for_update().get(pk=study.pk)
     require_state(study, Study.State.DRAFT, "The protocol is frozen since the study was opened: make an amendment.")
-    study.title, study.protocol, study.plan = protocol.study.title, protocol.as_data(), protocol.plan_as_data()
+    study.title, study.protocol, study.plan = (
+        protocol.study.title,
+        protocol.as_data(),
+        protocol.plan_as_data(),
+    )
     study.save(update_fields=["title", "protocol", "plan"])
     study.arms.all().delete()
     study.criteria.all().delete()
@@ -70,9 +74,7 @@ def add_member(study: Study, user: User, role: str, by: User) -> Membership:
         with transaction.atomic():
             membership = Membership.objects.create(study=study, user=user, role=role)
     except IntegrityError as error:
-        raise StudyError(
-            f"{user.name} already has a role in this study: nobody is reader and coordinator or analyst of the same one."
-        ) from error
+        raise StudyError(f"{user.name} already has a role in this study: nobody reads a study and runs it.") from error
     if role == Membership.Role.READER:
         number = study.readers.count() + 1
         Reader.objects.create(study=study, membership=membership, number=number, simulated=user.simulated)

@@ -127,12 +127,13 @@ class Protocol:
 
     def as_data(self) -> dict[str, Any]:
         """The protocol without the plan, as plain data (no key that is ``None``)."""
-        data = _without_none(asdict(self))
+        data: dict[str, Any] = _without_none(asdict(self))
         del data["plan"]
         return data
 
     def plan_as_data(self) -> dict[str, Any]:
-        return _without_none(asdict(self.plan))
+        data: dict[str, Any] = _without_none(asdict(self.plan))
+        return data
 
 
 def read_toml(text: str) -> Protocol:
@@ -146,7 +147,7 @@ def read_toml(text: str) -> Protocol:
 
 def from_data(data: Mapping[str, Any]) -> Protocol:
     """The checked protocol of plain data with the sections as keys; raises ``ProtocolError``."""
-    protocol = _build(Protocol, {"display": {}, "sessions": {}, "design": {}, **data}, "")
+    protocol: Protocol = _build(Protocol, {"display": {}, "sessions": {}, "design": {}, **data}, "")
     _check_arms(protocol)
     _check_criteria(protocol)
     _check_numbers(protocol)

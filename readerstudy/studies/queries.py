@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
@@ -19,13 +20,11 @@ COORDINATOR = frozenset({Membership.Role.COORDINATOR})
 ANALYST = frozenset({Membership.Role.ANALYST, Membership.Role.COORDINATOR})
 
 
-def study_for(
-    user: User | AnonymousUser, pk: object, roles: Collection[str]
-) -> tuple[Study, Membership]:
+def study_for(user: User | AnonymousUser, pk: UUID | str, roles: Collection[str]) -> tuple[Study, Membership]:
     """The study if the person has one of the roles in it; everyone else learns nothing (404)."""
     try:
         found = Membership.objects.select_related("study", "user").get(
-            study_id=pk, user_id=user.pk, role__in=list(roles)
+            study_id=pk, user_id=user.pk or 0, role__in=list(roles)
         )
     except (Membership.DoesNotExist, ValidationError, ValueError) as error:
         raise Http404 from error

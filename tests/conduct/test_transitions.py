@@ -7,7 +7,14 @@ from django.core import mail
 
 from readerstudy.audit.models import Entry
 from readerstudy.cases.models import Look
-from readerstudy.conduct.actions import close_study, lock_study, open_study, set_paused, unblind_study, waive_session
+from readerstudy.conduct.actions import (
+    close_study,
+    lock_study,
+    open_study,
+    set_paused,
+    unblind_study,
+    waive_session,
+)
 from readerstudy.conduct.verify import verify_study
 from readerstudy.reading.actions import Closed, start_session
 from readerstudy.reconstructions.models import Reconstruction

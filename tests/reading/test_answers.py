@@ -117,7 +117,11 @@ def test_a_signed_session_is_immutable_in_the_database_too(world: World) -> None
         "UPDATE reading_score SET value = 1 WHERE presentation_id = %s",
         "DELETE FROM reading_score WHERE presentation_id = %s",
     ):
-        with pytest.raises(DatabaseError, match="immutable"), transaction.atomic(), connection.cursor() as cursor:
+        with (
+            pytest.raises(DatabaseError, match="immutable"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
             cursor.execute(sql, [row.pk])
 
 

@@ -92,7 +92,9 @@ def test_the_web_process_never_imports_torch() -> None:
 def test_this_part_of_inference_imports_no_torch(part: str) -> None:
     modules = [part] if part.endswith(".py") else [str(p.relative_to(ROOT)) for p in sources(part)]
     names = [m.removesuffix(".py").replace("/", ".").removesuffix(".__init__") for m in modules]
-    program = f"import sys, importlib\nfor n in {names!r}: importlib.import_module(n)\nassert 'torch' not in sys.modules"
+    program = (
+        f"import sys, importlib\nfor n in {names!r}: importlib.import_module(n)\nassert 'torch' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

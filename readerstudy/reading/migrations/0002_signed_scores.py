@@ -15,7 +15,9 @@ KEPT = ("UPDATE", "DELETE")
 
 def install(apps, editor):
     for table in TABLES:
-        triggers.guard(editor, table, f"{table}_signed", "A signed session is immutable.", operations=EVERY, when=SIGNED)
+        triggers.guard(
+            editor, table, f"{table}_signed", "A signed session is immutable.", operations=EVERY, when=SIGNED
+        )
     triggers.guard(editor, "reading_answer", "reading_answer_kept", "An answer is never changed.", operations=KEPT)
 
 
