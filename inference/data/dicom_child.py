@@ -16,9 +16,7 @@ import numpy as np
 
 from inference.data.dicom_types import FileReport, Progress, SeriesImage
 
-NEEDED_MEMORY = (
-    "The file needed more memory or time than allowed, or broke its decoder: export it uncompressed."
-)
+NEEDED_MEMORY = "The file needed more memory or time than allowed, or broke its decoder: export it uncompressed."
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
 
 
@@ -135,9 +133,7 @@ def _messages(child: subprocess.Popen[bytes], per_file_s: int) -> Iterator[dict[
         deadline = time.monotonic() + 2 * per_file_s
 
 
-def _event(
-    message: dict[str, Any], out: Path, state: _State
-) -> Iterator[FileReport | SeriesImage | Progress]:
+def _event(message: dict[str, Any], out: Path, state: _State) -> Iterator[FileReport | SeriesImage | Progress]:
     kind = message.pop("event")
     if kind == "progress":
         state.current = Progress(**message)
@@ -158,6 +154,8 @@ def _event(
             yield _image(message, pixels)
         finally:
             stored.unlink(missing_ok=True)
+    elif kind == "failed":
+        raise ReaderStoppedError(message["reason"])
     elif kind == "end":
         state.ended = True
 
@@ -173,13 +171,9 @@ def _blame(state: _State) -> Iterator[FileReport]:
     """Refuse the file that the child was reading when it ended."""
     blamed = state.current
     if blamed is None:
-        raise ReaderStoppedError(
-            "The DICOM reader cannot start: check its memory limit and the installation."
-        )
+        raise ReaderStoppedError("The DICOM reader cannot start: check its memory limit and the installation.")
     if blamed.stage == "unpack" or blamed.index in state.refused:
-        raise ReaderStoppedError(
-            "The DICOM reader was stopped while unpacking: import the folder in smaller parts."
-        )
+        raise ReaderStoppedError("The DICOM reader was stopped between two files: import fewer files at a time.")
     state.refused[blamed.index] = NEEDED_MEMORY
     state.reported.add(blamed.index)
     yield FileReport(blamed.path, "refused", NEEDED_MEMORY, blamed.index)
@@ -190,5 +184,6 @@ def _clean(out: Path) -> None:
     for name in ("settled.json", "headers.jsonl"):
         (out / name).unlink(missing_ok=True)
     for stored in out.glob("case-*.npy"):
-        stored.unlink(missing_ok=True)
+        if stored.is_file():
+            stored.unlink(missing_ok=True)
     shutil.rmtree(out / "unpacked", ignore_errors=True)

@@ -14,6 +14,8 @@ import numpy as np
 from inference.data.dicom_folder import Case, Resume, read_source
 from inference.data.dicom_types import FileReport, Limits, Progress, SeriesImage
 
+SCRATCH_FULL = "The scratch folder of the DICOM reader cannot be written: free disk space and import again."
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the reader of the command line; return the exit status."""
@@ -25,9 +27,17 @@ def main(arguments: list[str] | None = None) -> int:
     resource.setrlimit(resource.RLIMIT_AS, (options.memory_mb << 20, options.memory_mb << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     events = _own_stdout()
-    for event in read_source(
-        options.root, options.max_matrix, Limits(), options.out, _resume(options.resume)
-    ):
+    try:
+        _stream(options, events)
+    except OSError:  # no file of the import is to blame for a full disk
+        _write(events, {"event": "failed", "reason": SCRATCH_FULL})
+        return 1
+    return 0
+
+
+def _stream(options: argparse.Namespace, events: TextIO) -> None:
+    resume = _resume(options.resume)
+    for event in read_source(options.root, options.max_matrix, Limits(), options.out, resume):
         if isinstance(event, Progress):
             _allow_cpu(options.per_file_s, options.cpu_s)
             _write(events, {"event": "progress", **asdict(event)})
@@ -36,7 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             _write(events, _save_case(event, options.out))
     _write(events, {"event": "end"})
-    return 0
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -46,12 +55,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-matrix", type=int, default=512, help="largest rows or columns of a case")
     parser.add_argument("--memory-mb", type=int, default=2048, help="address space of this process")
     parser.add_argument("--per-file-s", type=int, default=30, help="processor seconds for one file")
-    parser.add_argument(
-        "--cpu-s", type=int, default=None, help="processor seconds in all (default: no limit)"
-    )
-    parser.add_argument(
-        "--resume", type=Path, default=None, help="JSON file of what an earlier run has settled"
-    )
+    parser.add_argument("--cpu-s", type=int, default=None, help="processor seconds in all (default: no limit)")
+    parser.add_argument("--resume", type=Path, default=None, help="JSON file of what an earlier run has settled")
     return parser.parse_args(arguments)
 
 
@@ -80,9 +85,7 @@ def _write(events: TextIO, message: dict[str, Any]) -> None:
 def _save_case(case: Case, out: Path) -> dict[str, Any]:
     name = f"case-{case.group[:24]}.npy"
     np.save(out / name, case.image.pixels, allow_pickle=False)
-    values = {
-        part.name: getattr(case.image, part.name) for part in fields(SeriesImage) if part.name != "pixels"
-    }
+    values = {part.name: getattr(case.image, part.name) for part in fields(SeriesImage) if part.name != "pixels"}
     return {"event": "case", "group": case.group, "pixels": name, **values}
 
 

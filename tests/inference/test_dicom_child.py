@@ -91,6 +91,15 @@ def test_a_reader_that_cannot_even_start_says_so(tmp_path: Path, monkeypatch: py
         list(read_in_child(folder(tmp_path / "in"), tmp_path / "out"))
 
 
+def test_a_full_disk_is_nobodys_fault(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    events = read_source(folder(tmp_path / "in"), 512, Limits())
+    for key in [event.group for event in events if hasattr(event, "group")]:
+        (out / f"case-{key[:24]}.npy").mkdir(parents=True)  # a folder in the way cannot be written to either
+    with pytest.raises(ReaderStoppedError, match="free disk space"):
+        list(read_in_child(tmp_path / "in", out))
+
+
 def test_stopping_early_ends_the_child_and_cleans_up(tmp_path: Path) -> None:
     events = read_in_child(folder(tmp_path / "in"), tmp_path / "out")
     assert isinstance(next(events), Progress)
@@ -129,8 +138,6 @@ def test_the_command_writes_one_json_line_per_event(tmp_path: Path) -> None:
     assert {event["event"] for event in events} == {"progress", "report", "case", "end"}
     (first, _) = [event for event in events if event["event"] == "case"]
     assert np.load(tmp_path / "out" / first["pixels"]).shape == (3, 64, 64)
-    missing = subprocess.run(
-        [*command[:-1], str(tmp_path / "no")], capture_output=True, text=True, check=False
-    )
+    missing = subprocess.run([*command[:-1], str(tmp_path / "no")], capture_output=True, text=True, check=False)
     assert missing.returncode == 2
     assert "give a folder" in missing.stderr
