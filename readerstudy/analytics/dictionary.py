@@ -1,0 +1,83 @@
+"""The data dictionary of an export: what every file and column holds, in which unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from readerstudy.analytics.inputs import RESEARCH_USE, StudyFacts
+
+FILES = {
+    "study.json": "Facts of the study: protocol and plan with their hashes, arms, readers' pseudonyms, seed.",
+    "scores.csv": "Scores on the primary criterion, one row per planned reading.",
+    "scores_wide.csv": "The same scores, one column per reader.",
+    "metrics.csv": "FID-Med of each compared arm over all its images.",
+    "metrics_by_modality.csv": "FID-Med of each compared arm in each modality.",
+    "metrics_images.csv": "PSNR, SSIM, NMSE, feature distance and latency of every image.",
+    "statistics.json": "All statistics in full double precision.",
+    "README.txt": "This text.",
+    "CHECKSUMS.sha256": "SHA-256 of every file; check with: sha256sum -c CHECKSUMS.sha256",
+}
+COLUMNS = {
+    "slice": "Pseudonym of a slice in this study, S001 onwards, in the order of drawing.",
+    "arm": "Key of the arm (a method at a level).",
+    "reader": "Pseudonym of the reader, R1 onwards.",
+    "score": "Whole number of the scale; NA: the reader could not judge; empty: not read.",
+    "patient": "Pseudonym of the patient, the unit of independence.",
+    "modality": "CT, MR or US; empty in metrics.csv: all modalities together.",
+    "session": "Number of the sitting, from 1.",
+    "repeat": "0: first reading; 1: the same image again, only for a reader's agreement with themselves.",
+    "criterion": "Key of the scored question.",
+    "position": "Place in the session's order.",
+    "seconds": "From the painted image to the score; empty where not recorded.",
+    "fid_med": "Frechet distance of image features to those of the references, no unit.",
+    "fid_med_low, fid_med_high": "95 % interval from a bootstrap of patients.",
+    "kid": "Kernel distance of the same features, no unit.",
+    "n, n_patients": "Images and patients behind the distance.",
+    "marked": "Why the number of images is too small for the distance to mean much; empty where it is not.",
+    "psnr": "Peak signal-to-noise ratio in dB; empty where the image equals its reference.",
+    "ssim": "Structural similarity, at most 1.",
+    "nmse": "Normalised mean squared error, a plain ratio (the paper prints 1e-3).",
+    "feature_distance": "Euclidean distance of one image's features to its reference's.",
+    "latency_ms": "Milliseconds per image on the stated device.",
+    "device": "Where the image was computed.",
+    "pixels, weights": "SHA-256 of the image's stored bytes and of the network's weights.",
+    "simulated": "1 where the reader (or any reader of the study) is a program and not a person, else 0.",
+}
+RECOMPUTE = (
+    "All numbers of statistics.json follow from these tables, without a database:\n"
+    "  python -m readerstudy.analytics recompute EXPORT.zip\n"
+    "Closed forms and resampling agree to 10 significant digits, fitted mixed models to 5."
+)
+
+
+def readme(facts: StudyFacts, names: Sequence[str], chain_head: str) -> str:
+    """The text of README.txt for the files that are in this export."""
+    simulated = "SIMULATED READERS: the scores were made by a program, not by people.\n" if facts.simulated else ""
+    described = [(name, describe(name, facts)) for name in names]
+    parts = [
+        f"{facts.title}\nStudy {facts.study}\n{RESEARCH_USE}.\n{simulated}",
+        f"Protocol (SHA-256)        {facts.protocol_hash}\nAnalysis plan (SHA-256)   {facts.plan_hash}\n"
+        f"Head of the audit chain   {chain_head}\n",
+        "FILES\n" + "".join(f"  {name}\n      {text}\n" for name, text in described),
+        "COLUMNS\n" + "".join(f"  {name}\n      {text}\n" for name, text in COLUMNS.items()),
+        f"ARMS\n{_arms(facts)}",
+        f"RECOMPUTING\n{RECOMPUTE}\n",
+    ]
+    return "\n".join(parts)
+
+
+def describe(name: str, facts: StudyFacts) -> str:
+    if name in FILES:
+        return FILES[name]
+    if name.startswith("figures/"):
+        return "A figure of the results page."
+    criterion = name.removeprefix("scores_").removesuffix(".csv")
+    return f"Scores on the secondary criterion '{facts.criteria.get(criterion, criterion)}'."
+
+
+def _arms(facts: StudyFacts) -> str:
+    return "".join(
+        f"  {arm.key}\n      {arm.title}: method {arm.method}, {arm.role}"
+        f"{''.join(f', {modality} {level:g}' for modality, level in sorted(arm.levels.items()))}\n"
+        for arm in facts.arms
+    )
