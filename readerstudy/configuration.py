@@ -68,6 +68,7 @@ def database(url: str, data: Path) -> dict[str, object]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": data / "readerstudy.sqlite3",
+            "TEST": {"NAME": data / "test.sqlite3"},
             "OPTIONS": {
                 "timeout": 20,
                 "transaction_mode": "IMMEDIATE",

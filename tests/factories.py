@@ -26,6 +26,7 @@ PASSWORD = "correct horse battery"
 LEVELS = {"CT": 0.25, "MR": 6.0, "US": -6.0}
 ARMS = ("tv_recon", "pix2pix", "restormer", "diffusion_unet")
 SIDE = 16
+TEXTS = {"1": "unusable", "2": "poor", "3": "fair", "4": "good", "5": "excellent"}
 _numbers = count(1)
 
 
@@ -89,7 +90,7 @@ def make_protocol(**changes: Any) -> protocols.Protocol:
         "slices": {"number": 8},
         "arms": [{"key": m, "title": m, "method": m, "levels": LEVELS} for m in ARMS],
         "criteria": [
-            {"key": "overall", "title": "Overall", "question": "How good?", "texts": dict(zip("12345", "abcde", strict=True))}
+            {"key": "overall", "title": "Overall", "question": "How good?", "texts": TEXTS},
         ],
         "design": {"readers": 2, "reserves": 1, "minimum_gap": 2},
         "plan": {"primary_criterion": "overall"},

@@ -162,7 +162,6 @@ def _save(claim: Claim, run: Run, method: Method, outcome: Outcome) -> None:
 
 
 def _values(run: Run, outcome: Outcome) -> dict[str, object]:
-    from inference.metrics.features import features, project
     from inference.metrics.fidelity import fidelity
 
     assert outcome.image is not None
@@ -171,7 +170,7 @@ def _values(run: Run, outcome: Outcome) -> dict[str, object]:
     stored = to_stored(outcome.image, reference, case.modality, case.slope, case.intercept)
     image = from_stored(stored, case.slope, case.intercept)
     measured = fidelity(reference, image, case.modality, case.data_range)
-    both = project(features([image, reference], case.modality, case.data_range))
+    both = _features([image, reference], case)
     return {
         "pixels": store.put(stored.astype("<u2").tobytes()),
         "features": store.put(np.ascontiguousarray(both[0], "<f4").tobytes()),
@@ -183,6 +182,13 @@ def _values(run: Run, outcome: Outcome) -> dict[str, object]:
         "latency_ms": outcome.latency_ms,
         "batch_size": outcome.batch_size,
     }
+
+
+def _features(images: list[NDArray[np.float32]], case: Case) -> NDArray[np.float32]:
+    """FID-Med features of physical images, shape (n, 32)."""
+    from inference.metrics.features import features, project
+
+    return project(features(images, case.modality, case.data_range))
 
 
 def _first_batch_size() -> int:
