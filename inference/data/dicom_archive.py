@@ -66,9 +66,7 @@ def unpack_zip(archive: Path, folder: Path, limits: Limits) -> Generator[Progres
                 raise RefusalError("The archive holds more files than this installation allows: split it.")
             found = yield from _unpack_members(opened, members, folder, limits)
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise RefusalError(
-            "The archive is damaged and cannot be unpacked: pack and upload it again."
-        ) from error
+        raise RefusalError("The archive is damaged and cannot be unpacked: pack and upload it again.") from error
     found.sort(key=lambda file: file.name)
     index.write_text(json.dumps([asdict(file) for file in found]))
     return found

@@ -108,9 +108,7 @@ def _empty_stack(group: Group, slope: float, max_matrix: int, limits: Limits) ->
     return _Stack(np.zeros(shape, np.uint16), *grid, factor, np.zeros(shape[0], np.bool_))
 
 
-def _fill(
-    group: Group, stack: _Stack, sources: Sources, seen: set[bytes], outcome: GroupOutcome
-) -> Iterator[Header]:
+def _fill(group: Group, stack: _Stack, sources: Sources, seen: set[bytes], outcome: GroupOutcome) -> Iterator[Header]:
     by_file: dict[int, list[int]] = {}
     for slot, item in enumerate(group.items):
         by_file.setdefault(item.header.index, []).append(slot)
@@ -131,9 +129,7 @@ def _fill(
             break
 
 
-def _read_file(
-    group: Group, slots: list[int], header: Header, path: Path, stack: _Stack, seen: set[bytes]
-) -> None:
+def _read_file(group: Group, slots: list[int], header: Header, path: Path, stack: _Stack, seen: set[bytes]) -> None:
     wanted = [group.items[slot].frame.number for slot in slots]
     if max(wanted) >= len(header.frames) or (header.rows, header.cols) != _shape(group.items[0]):
         raise RefusalError(DUPLICATE)
@@ -200,9 +196,7 @@ def _ct_monochrome1(
     return _inverted(raw, header) * frame.slope + frame.intercept
 
 
-def _blank_padding(
-    hounsfield: NDArray[Any], raw: NDArray[np.int32], padding: tuple[int, int], frame: Frame
-) -> None:
+def _blank_padding(hounsfield: NDArray[Any], raw: NDArray[np.int32], padding: tuple[int, int], frame: Frame) -> None:
     """Set padding outside the scanner's circle to air; a value that tissue can have too only at the rim."""
     outside = (raw >= padding[0]) & (raw <= padding[1])
     if padding[1] * frame.slope + frame.intercept > -900:

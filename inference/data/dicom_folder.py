@@ -93,11 +93,7 @@ def _read_headers(
                     raise RefusalError(entry.refusal)
                 header = read_header(Path(entry.path), index, entry.name, limits)
             except (RefusalError, OSError) as error:
-                reason = (
-                    str(error)
-                    if isinstance(error, RefusalError)
-                    else "The file cannot be opened: copy it again."
-                )
+                reason = str(error) if isinstance(error, RefusalError) else "The file cannot be opened: copy it again."
                 yield FileReport(entry.name, "refused", reason, index)
                 continue
             file.write(json.dumps(asdict(header)) + "\n")
@@ -115,9 +111,7 @@ def _load_headers(cache: Path) -> dict[int, Header]:
 
 def _header_from_json(line: str) -> Header:
     fields: dict[str, Any] = json.loads(line)
-    frames = tuple(
-        Frame(**{name: _tupled(value) for name, value in frame.items()}) for frame in fields.pop("frames")
-    )
+    frames = tuple(Frame(**{name: _tupled(value) for name, value in frame.items()}) for frame in fields.pop("frames"))
     return Header(frames=frames, **{name: _tupled(value) for name, value in fields.items()})
 
 

@@ -19,9 +19,7 @@ from inference.data.dicom_types import Limits, RefusalError
 
 DAMAGED = "The DICOM header is damaged and cannot be parsed: export the file again from its source."
 TOO_DEEP = "The header nests sequences too deeply to be parsed safely: export the file again from its source."
-NO_MEMORY = (
-    "The file needed more memory than allowed: export it uncompressed, or split it into smaller series."
-)
+NO_MEMORY = "The file needed more memory than allowed: export it uncompressed, or split it into smaller series."
 TRUNCATED = "The pixel data is shorter than rows, columns and frames say: copy or export the file again."
 
 _TAGS = (
@@ -112,9 +110,7 @@ def read_header(path: Path, index: int, name: str, limits: Limits) -> Header:
         raise RefusalError(TOO_DEEP) from error
     except MemoryError as error:
         raise RefusalError(NO_MEMORY) from error
-    except (
-        Exception
-    ) as error:  # pydicom raises many types on hostile bytes; one file must not stop the import
+    except Exception as error:  # pydicom raises many types on hostile bytes; one file must not stop the import
         raise RefusalError(DAMAGED) from error
 
 
@@ -157,33 +153,22 @@ def _check_object(ds: Dataset) -> None:
     if describe.is_localizer(ds):
         raise RefusalError("Localizer (scout) image: import the series that was planned on it.")
     if ds.get("ModalityLUTSequence"):
-        raise RefusalError(
-            "Values pass through a look-up table of the maker: export with rescale slope and intercept."
-        )
+        raise RefusalError("Values pass through a look-up table of the maker: export with rescale slope and intercept.")
     if modality == "CT" and not _has_rescale(ds):
-        raise RefusalError(
-            "CT without rescale slope and intercept has no Hounsfield units: export the CT series."
-        )
+        raise RefusalError("CT without rescale slope and intercept has no Hounsfield units: export the CT series.")
     if modality == "US":
         _check_regions(ds)
     component = describe.mr_component(ds) if modality == "MR" else ""
     if component in ("phase", "real", "imaginary"):
         raise RefusalError(f"MR {component} image: import the magnitude images of the series.")
     if not describe.text(ds, "SeriesInstanceUID") or not describe.text(ds, "SOPInstanceUID"):
-        raise RefusalError(
-            "Series or instance number (UID) is missing: export the series again from its source."
-        )
+        raise RefusalError("Series or instance number (UID) is missing: export the series again from its source.")
 
 
 def _has_rescale(ds: Dataset) -> bool:
     shared = _first(ds, "SharedFunctionalGroupsSequence")
-    groups = [
-        group for group in (_first(ds, "PerFrameFunctionalGroupsSequence"), shared) if group is not None
-    ]
-    return (
-        describe.number(_group(groups, "PixelValueTransformationSequence", ds), "RescaleIntercept")
-        is not None
-    )
+    groups = [group for group in (_first(ds, "PerFrameFunctionalGroupsSequence"), shared) if group is not None]
+    return describe.number(_group(groups, "PixelValueTransformationSequence", ds), "RescaleIntercept") is not None
 
 
 def _check_regions(ds: Dataset) -> None:
@@ -209,9 +194,7 @@ def _check_layout(ds: Dataset, syntax: str, file_bytes: int, limits: Limits) -> 
     if min(rows, cols) < limits.min_side:
         raise RefusalError(f"Image smaller than {limits.min_side} pixels on a side: too small to be read.")
     if max(rows, cols) > limits.max_side or frames < 1 or frames > limits.max_frames:
-        raise RefusalError(
-            "Image larger than this installation reads: crop it, or split it into fewer frames."
-        )
+        raise RefusalError("Image larger than this installation reads: crop it, or split it into fewer frames.")
     if bits not in (8, 16) or samples not in (1, 3):
         raise RefusalError("Pixels with neither 8 nor 16 bits, or with alpha: export as plain grey images.")
     claimed = rows * cols * frames * stored_samples(ds) * bits // 8
@@ -223,9 +206,7 @@ def _check_layout(ds: Dataset, syntax: str, file_bytes: int, limits: Limits) -> 
     if syntax == refusals.RLE and claimed > 64 * file_bytes:
         raise RefusalError("The header claims more pixels than its RLE data can hold: export the file again.")
     if _modality(ds) == "CT" and (bits == 8 or samples == 3):
-        raise RefusalError(
-            "CT saved with 8 bits or in colour has lost its Hounsfield units: export the CT series."
-        )
+        raise RefusalError("CT saved with 8 bits or in colour has lost its Hounsfield units: export the CT series.")
 
 
 def stored_samples(ds: Dataset) -> int:
@@ -325,12 +306,9 @@ def _frame(ds: Dataset, number: int, modality: str, groups: list[Dataset]) -> Fr
         spacing=spacing if spacing and min(spacing) > 0 else None,
         slope=slope if slope else 1.0,
         intercept=describe.number(rescale, "RescaleIntercept") or 0.0,
-        echo=str(echo)
-        if echo is not None
-        else "\\".join(describe.text(ds, k) for k in ("EchoNumbers", "EchoTime")),
+        echo=str(echo) if echo is not None else "\\".join(describe.text(ds, k) for k in ("EchoNumbers", "EchoTime")),
         splits=(
-            describe.text(content, "TemporalPositionIndex")
-            or describe.text(ds, "TemporalPositionIdentifier"),
+            describe.text(content, "TemporalPositionIndex") or describe.text(ds, "TemporalPositionIdentifier"),
             describe.text(_group(groups, "MRDiffusionSequence", ds), "DiffusionBValue"),
             describe.text(content, "StackID"),
             describe.text(ds, "AcquisitionNumber"),

@@ -54,9 +54,7 @@ def decode_frames(
         raise RefusalError(headers.NO_MEMORY) from error
     except RecursionError as error:
         raise RefusalError(headers.TOO_DEEP) from error
-    except (
-        Exception
-    ) as error:  # decoders raise many types on damaged streams; one file must not stop the import
+    except Exception as error:  # decoders raise many types on damaged streams; one file must not stop the import
         raise RefusalError(UNDECODABLE) from error
 
 
@@ -81,9 +79,7 @@ def _decode(ds: Dataset, header: headers.Header, wanted: Sequence[int]) -> Itera
             yield array
     except (NotImplementedError, RuntimeError) as error:
         if header.transfer_syntax.startswith("1.2.840.10008.1.2.4.5") and int(ds.BitsStored) > 8:
-            message = (
-                "JPEG with 12 bits cannot be decoded here: export uncompressed, or as JPEG-LS or JPEG 2000."
-            )
+            message = "JPEG with 12 bits cannot be decoded here: export uncompressed, or as JPEG-LS or JPEG 2000."
             raise RefusalError(message) from error
         raise
 
@@ -99,9 +95,7 @@ def _decode_lossless(stream: bytes, ds: Dataset) -> NDArray[Any]:
     return values
 
 
-def _grey(
-    ds: Dataset, decoded: NDArray[Any], header: headers.Header
-) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+def _grey(ds: Dataset, decoded: NDArray[Any], header: headers.Header) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
         decoded = apply_color_lut(decoded, ds)
         if decoded.dtype == np.uint16:
@@ -134,9 +128,7 @@ def _resolve_bits(decoded: NDArray[Any], ds: Dataset) -> NDArray[np.int32]:
     high = int(ds.get("HighBit", stored - 1))
     signed = int(ds.get("PixelRepresentation", 0)) == 1
     if not 1 <= stored <= allocated or not stored - 1 <= high < allocated:
-        raise RefusalError(
-            "Bits stored, high bit and bits allocated contradict each other: export the file again."
-        )
+        raise RefusalError("Bits stored, high bit and bits allocated contradict each other: export the file again.")
     values = decoded.astype(np.int32)
     if stored == allocated:
         return values

@@ -62,8 +62,7 @@ _REFUSED_PREFIXES = {
     _STORAGE + "130": "PET image: only CT, MR and ultrasound can be studied here.",
     _STORAGE + "481": "Radiotherapy object: export the planning CT or MR series instead.",
     _STORAGE + "481.2": "Radiotherapy dose grid, not an image: export the planning CT or MR series instead.",
-    _STORAGE
-    + "481.3": "Radiotherapy structure set without pixels: export the planning CT or MR series instead.",
+    _STORAGE + "481.3": "Radiotherapy structure set without pixels: export the planning CT or MR series instead.",
     _STORAGE + "481.5": "Radiotherapy plan without pixels: export the planning CT or MR series instead.",
     _STORAGE + "481.8": "Radiotherapy plan without pixels: export the planning CT or MR series instead.",
 }
@@ -125,9 +124,7 @@ def refusal_of_syntax(transfer_syntax: str) -> str | None:
         # A deflated data set of 0.5 MB was seen to inflate to 1 GB inside the parser, before any check.
         return "Deflated transfer syntax is not opened for safety: export as Explicit VR Little Endian."
     if transfer_syntax not in _DECODABLE:
-        return (
-            "This compression cannot be decoded here: export uncompressed, or as JPEG-LS, JPEG 2000 or RLE."
-        )
+        return "This compression cannot be decoded here: export uncompressed, or as JPEG-LS, JPEG 2000 or RLE."
     return None
 
 

@@ -31,9 +31,7 @@ def phantom(modality: Modality, seed: int, size: int = 256, n_slices: int = 4) -
     if modality not in _STREAMS:
         raise ValueError(f"Unknown modality {modality!r}: choose CT, MR or US.")
     if size < 64 or n_slices < 1:
-        raise ValueError(
-            "A phantom needs at least 64 pixels on a side and one slice: raise size or n_slices."
-        )
+        raise ValueError("A phantom needs at least 64 pixels on a side and one slice: raise size or n_slices.")
     rng = np.random.Generator(np.random.PCG64([_STREAMS[modality], seed]))
     step: float | None
     if modality == "CT":
@@ -49,9 +47,7 @@ def phantom(modality: Modality, seed: int, size: int = 256, n_slices: int = 4) -
     return _series(modality, seed, np.asarray(stored, np.uint16), pixel, step)
 
 
-def _series(
-    modality: Modality, seed: int, pixels: NDArray[np.uint16], pixel: float, step: float | None
-) -> SeriesImage:
+def _series(modality: Modality, seed: int, pixels: NDArray[np.uint16], pixel: float, step: float | None) -> SeriesImage:
     key = f"phantom-{modality}-{seed}"
     return SeriesImage(
         modality=modality,

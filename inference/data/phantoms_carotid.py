@@ -99,9 +99,7 @@ def _frame(
 ) -> Image:
     strength, lines, shadow = _tissue(neck, plain, beat)
     # The point spread adds up what is in phase, which lifts interfaces by about 13 dB over speckle.
-    broken = (
-        lines - 13 + 3.5 * neck.edges(plain.x * 1.5, plain.y, 2.0) + 2.5 * neck.patchy(plain.x, plain.y, 6.0)
-    )
+    broken = lines - 13 + 3.5 * neck.edges(plain.x * 1.5, plain.y, 2.0) + 2.5 * neck.patchy(plain.x, plain.y, 6.0)
     echo = 10 ** (strength / 20) * scatterers + 10 ** (broken / 20) * np.exp(0.6j * np.angle(scatterers))
     blurred = _point_spread(echo, plain.pixel)
     down = plain.y + neck.extent / 2
@@ -133,9 +131,7 @@ def _tissue(neck: _Neck, plain: Canvas, beat: float) -> tuple[Image, Image, Imag
     return strength, lines, shadow
 
 
-def _paint_layers(
-    neck: _Neck, plain: Canvas, bent: Canvas, down: Image, strength: Image, lines: Image
-) -> None:
+def _paint_layers(neck: _Neck, plain: Canvas, bent: Canvas, down: Image, strength: Image, lines: Image) -> None:
     """Paint skin, subcutaneous fat, the sternocleidomastoid with its fibrils, fasciae and deep muscle."""
     fat_end, muscle_end, _ = neck.layers
     fibres = neck.fibres(plain.x * 0.12 + 3, down * 1.5, 0.0)
@@ -162,9 +158,7 @@ def _line(lines: Image, canvas: Canvas, distance: Image, half: float, decibel: I
     paint(lines, canvas.cover(np.abs(distance) - half, 1.2 * canvas.pixel), decibel)
 
 
-def _paint_along(
-    neck: _Neck, bent: Canvas, beat: float, strength: Image, lines: Image, shadow: Image
-) -> None:
+def _paint_along(neck: _Neck, bent: Canvas, beat: float, strength: Image, lines: Image, shadow: Image) -> None:
     """Paint the artery lengthwise: lumen, the double line of intima and media, adventitia, plaque."""
     slope = math.tan(math.radians(neck.tilt))
     centre = neck.depth + slope * bent.x
@@ -184,9 +178,7 @@ def _plaque_along(neck: _Neck, bent: Canvas, from_far_wall: Image) -> Image:
     return np.asarray(np.maximum(-from_far_wall - rough, from_far_wall - 0.2), np.float64)
 
 
-def _paint_across(
-    neck: _Neck, bent: Canvas, beat: float, strength: Image, lines: Image, shadow: Image
-) -> None:
+def _paint_across(neck: _Neck, bent: Canvas, beat: float, strength: Image, lines: Image, shadow: Image) -> None:
     """Paint the artery in cross-section between thyroid and jugular vein, with the trachea's edge."""
     lobe = bent.ellipse(-9.5, neck.depth + 0.5, 7.2, 6.4, 10)
     paint(strength, bent.cover(lobe, 0.5), THYROID + 1.2 * neck.patchy(bent.x, bent.y, 1.0))

@@ -97,9 +97,7 @@ def _nodules(rng: np.random.Generator, level: float) -> tuple[tuple[float, float
     for _ in range(int(rng.integers(0, 5))):
         side = float(rng.choice([-1, 1]))
         x, y = side * float(rng.uniform(60, 105)), float(rng.uniform(-45, 50))
-        found.append(
-            (x, y, level + float(rng.uniform(-9, 9)), float(rng.uniform(2, 8)), _nodule_density(rng))
-        )
+        found.append((x, y, level + float(rng.uniform(-9, 9)), float(rng.uniform(2, 8)), _nodule_density(rng)))
     return tuple(found)
 
 
@@ -222,17 +220,13 @@ def _paint_mediastinum(
         paint(image, canvas.cover(plaque) * sector, 620)
 
 
-def _vessel(
-    image: Image, canvas: Canvas, within: Image, at: tuple[float, float, float, float], value: Image
-) -> None:
+def _vessel(image: Image, canvas: Canvas, within: Image, at: tuple[float, float, float, float], value: Image) -> None:
     rim = canvas.ellipse(*at)
     paint(image, canvas.cover(rim - 1.0) * within, MUSCLE - 10)
     paint(image, canvas.cover(rim + 0.4) * within, value)
 
 
-def _paint_heart(
-    image: Image, person: _Person, canvas: Canvas, heart: float, within: Image, fine: Image
-) -> None:
+def _paint_heart(image: Image, person: _Person, canvas: Canvas, heart: float, within: Image, fine: Image) -> None:
     """Paint myocardium and four chambers, which differ from it only where contrast was given."""
     blood = BLOOD + person.contrast
     myocardium = canvas.ellipse(19 + 8 * heart, -22, 30 + 23 * heart, 22 + 17 * heart, 28)
@@ -250,9 +244,7 @@ def _paint_trachea(image: Image, canvas: Canvas, z: float) -> None:
     apart = max(0.0, (22 - z) * 0.75)
     if apart > 30:  # below the hila the bronchi have entered the lungs
         return
-    lumens = (
-        ((0.0, 8.0, 9.0, 8.0),) if apart == 0 else ((-apart - 4, 10.0, 7.5, 6.0), (apart + 4, 9.0, 7.0, 5.5))
-    )
+    lumens = ((0.0, 8.0, 9.0, 8.0),) if apart == 0 else ((-apart - 4, 10.0, 7.5, 6.0), (apart + 4, 9.0, 7.0, 5.5))
     for x, y, a, b in lumens:
         tube = canvas.ellipse(x, y, a, b, 12 if x > 0 else -12)
         paint(image, canvas.cover(tube - 1.4), 30)
@@ -285,9 +277,7 @@ def _bone(image: Image, canvas: Canvas, shape: Image, cortex: float, marrow: flo
     paint(image, canvas.cover(shape + cortex, 1.2), marrow + 70 * fine)
 
 
-def _paint_spine(
-    image: Image, canvas: Canvas, cage_b: float, wall: Image, fine: Image, coarse: Image
-) -> None:
+def _paint_spine(image: Image, canvas: Canvas, cage_b: float, wall: Image, fine: Image, coarse: Image) -> None:
     y = cage_b - 27.0
     for side in (-1, 1):
         muscle = np.maximum(canvas.ellipse(side * 25, y + 34, 24, 15, side * 14), wall - 4)

@@ -78,9 +78,7 @@ class Canvas:
         u, v = self.x - x, self.y - y
         return c * u + s * v, -s * u + c * v
 
-    def ellipse(
-        self, x: float, y: float, a: float, b: float, degrees: float = 0.0, power: float = 2.0
-    ) -> Image:
+    def ellipse(self, x: float, y: float, a: float, b: float, degrees: float = 0.0, power: float = 2.0) -> Image:
         """Return the approximate distance (mm, negative inside) to a (super)ellipse of half axes a and b."""
         u, v = self.turned(x, y, degrees)
         radius = (np.abs(u / a) ** power + np.abs(v / b) ** power) ** (1 / power)

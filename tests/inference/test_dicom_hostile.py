@@ -69,9 +69,7 @@ def test_truncated_files_are_refused_and_their_mates_kept(tmp_path: Path) -> Non
 
 
 def test_every_cut_of_a_compressed_file_is_survived(tmp_path: Path) -> None:
-    whole = save(
-        compressed(dataset("CT", head_ct()), "1.2.840.10008.1.2.4.80"), tmp_path / "a.dcm"
-    ).read_bytes()
+    whole = save(compressed(dataset("CT", head_ct()), "1.2.840.10008.1.2.4.80"), tmp_path / "a.dcm").read_bytes()
     for cut in range(0, len(whole), 199):
         (tmp_path / "a.dcm").write_bytes(whole[:cut])
         _, reports = read_all(tmp_path)
@@ -143,9 +141,7 @@ def test_a_zip_may_not_exceed_its_budget_or_count(tmp_path: Path) -> None:
         for number in range(4):
             archive.writestr(f"{number}.bin", rng.bytes(1000))
     _, reports = read_all(tmp_path / "a.zip", limits=Limits(max_zip_bytes=2500))
-    assert ["more than this installation allows" in report.reason for report in reports.values()].count(
-        True
-    ) == 2
+    assert ["more than this installation allows" in report.reason for report in reports.values()].count(True) == 2
     _, reports = read_all(tmp_path / "a.zip", limits=Limits(max_zip_members=3))
     assert "more files than this installation allows" in reports["a.zip"].reason
 

@@ -32,10 +32,7 @@ def encode(image: NDArray[np.int64], predictor: int, precision: int) -> bytes:
     data = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\x00")
     rows, cols = (side.to_bytes(2, "big") for side in image.shape)
     table = (
-        b"\xff\xc4"
-        + (2 + 1 + 16 + 17).to_bytes(2, "big")
-        + bytes([0, 0, 0, 0, 0, 17] + [0] * 11)
-        + bytes(range(17))
+        b"\xff\xc4" + (2 + 1 + 16 + 17).to_bytes(2, "big") + bytes([0, 0, 0, 0, 0, 17] + [0] * 11) + bytes(range(17))
     )
     frame = b"\xff\xc3\x00\x0b" + bytes([precision]) + rows + cols + b"\x01\x01\x11\x00"
     scan = b"\xff\xda\x00\x08\x01\x01\x00" + bytes([predictor]) + b"\x00\x00"

@@ -103,9 +103,7 @@ def test_magnitude_keeps_the_sources_integers_and_slope(tmp_path: Path) -> None:
 def test_slopes_that_differ_by_slice_share_one_grid(tmp_path: Path) -> None:
     for number, slope in enumerate((1.0, 40.0)):
         stored = (head_ct(seed=number) + 1024).astype(np.uint16)
-        save(
-            dataset("MR", stored, number, RescaleSlope=slope, RescaleIntercept=0), tmp_path / f"{number}.dcm"
-        )
+        save(dataset("MR", stored, number, RescaleSlope=slope, RescaleIntercept=0), tmp_path / f"{number}.dcm")
     (case,), _ = read_all(tmp_path)
     truth = np.stack([(head_ct(seed=n) + 1024) * slope for n, slope in enumerate((1.0, 40.0))])
     assert case.slope == pytest.approx(truth.max() / 65535)
@@ -115,9 +113,7 @@ def test_slopes_that_differ_by_slice_share_one_grid(tmp_path: Path) -> None:
 def test_negative_magnitudes_become_zero_with_a_note(tmp_path: Path) -> None:
     case = one(dataset("MR", HU, ImageType=["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]), tmp_path)
     np.testing.assert_array_equal(physical(case)[0], np.maximum(HU, 0))
-    assert {"negative values of the source set to zero", "apparent diffusion coefficient map"} <= set(
-        case.notes
-    )
+    assert {"negative values of the source set to zero", "apparent diffusion coefficient map"} <= set(case.notes)
 
 
 def test_enhanced_mr_frames_take_their_own_place_and_rescale(tmp_path: Path) -> None:

@@ -12,9 +12,7 @@ from tests.inference.dicom_factory import cine, dataset, head_ct, physical, read
 def test_a_ct_series_is_sorted_along_its_normal_whatever_the_file_names(tmp_path: Path) -> None:
     images = [head_ct(seed=number) for number in range(4)]
     for name, number in zip("dbca", range(4), strict=True):
-        save(
-            dataset("CT", images[number], number, SliceThickness=3, BodyPartExamined="CHEST"), tmp_path / name
-        )
+        save(dataset("CT", images[number], number, SliceThickness=3, BodyPartExamined="CHEST"), tmp_path / name)
     (case,), reports = read_all(tmp_path)
     np.testing.assert_array_equal(physical(case), np.clip(np.stack(images), -1024, 3071))
     assert (case.modality, case.slope, case.intercept) == ("CT", 1.0, -1024.0)
@@ -55,9 +53,7 @@ def test_a_damaged_copy_gives_way_to_a_sound_one(tmp_path: Path) -> None:
 
     good = dataset("CT", head_ct())
     save(
-        compressed(
-            dataset("CT", head_ct(), SOPInstanceUID=good.SOPInstanceUID), JPEG2000Lossless, b"\0" * 90
-        ),
+        compressed(dataset("CT", head_ct(), SOPInstanceUID=good.SOPInstanceUID), JPEG2000Lossless, b"\0" * 90),
         tmp_path / "a.dcm",
     )
     save(compressed(good, JPEG2000Lossless), tmp_path / "b.dcm")
@@ -71,9 +67,7 @@ def test_a_damaged_copy_gives_way_to_a_sound_one(tmp_path: Path) -> None:
     ("attribute", "values"),
     [("EchoTime", ("10", "20")), ("AcquisitionNumber", (1, 2)), ("TemporalPositionIdentifier", (1, 2))],
 )
-def test_echoes_acquisitions_and_times_are_separate_cases(
-    tmp_path: Path, attribute: str, values: tuple
-) -> None:
+def test_echoes_acquisitions_and_times_are_separate_cases(tmp_path: Path, attribute: str, values: tuple) -> None:
     for number in range(6):
         image = (head_ct(seed=number) + 1024).astype(np.uint16)
         place = [0, 0, 4.0 * (number // 2)]
@@ -86,9 +80,7 @@ def test_echoes_acquisitions_and_times_are_separate_cases(
 
 def test_sequential_acquisition_numbers_do_not_tear_a_volume_apart(tmp_path: Path) -> None:
     for number in range(3):
-        save(
-            dataset("CT", head_ct(seed=number), number, AcquisitionNumber=number), tmp_path / f"{number}.dcm"
-        )
+        save(dataset("CT", head_ct(seed=number), number, AcquisitionNumber=number), tmp_path / f"{number}.dcm")
     (case,), _ = read_all(tmp_path)
     assert len(case.pixels) == 3
 
@@ -125,9 +117,7 @@ def test_gantry_tilt_and_uneven_distances_are_noted(tmp_path: Path) -> None:
 
 def test_a_whole_head_volume_shows_a_face_and_a_few_slices_do_not(tmp_path: Path) -> None:
     for number in range(40):
-        save(
-            dataset("CT", head_ct(seed=number), number, BodyPartExamined="HEAD"), tmp_path / f"a/{number}.dcm"
-        )
+        save(dataset("CT", head_ct(seed=number), number, BodyPartExamined="HEAD"), tmp_path / f"a/{number}.dcm")
     save(dataset("CT", head_ct(seed=99), 1, BodyPartExamined="HEAD"), tmp_path / "b/0.dcm")
     assert read_all(tmp_path / "a")[0][0].face_risk
     assert not read_all(tmp_path / "b")[0][0].face_risk
