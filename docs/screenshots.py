@@ -1,0 +1,79 @@
+"""``make screenshots``: the pictures of the documentation, taken from the running demo in headless Chromium.
+
+Start the demo first (``make demo``); the address and the logins are read from its data folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "screenshots"
+ADDRESS = os.environ.get("ADDRESS", "http://localhost:8000")
+FLAGS = [
+    "--headless=new", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SIZE = {"width": 1440, "height": 900}
+
+
+def sign_in(page: Page, name: str, passwords: dict[str, str]) -> None:
+    page.goto(f"{ADDRESS}/accounts/login/")
+    page.fill("input[name=login]", name)
+    page.fill("input[name=password]", passwords[name])
+    page.press("input[name=password]", "Enter")
+    page.wait_for_url(lambda url: "/login/" not in url)
+
+
+def shoot(page: Page, name: str, *, whole: bool = False) -> None:
+    page.screenshot(path=FOLDER / f"{name}.png", full_page=whole)
+    print(f"docs/screenshots/{name}.png")
+
+
+def reader(page: Page, passwords: dict[str, str]) -> None:
+    sign_in(page, "reader1", passwords)
+    shoot(page, "worklist")
+    page.locator("a[href^='/reading/']", has_text="ession").or_(page.locator("main a.button--primary")).first.click()
+    page.wait_for_timeout(2500)
+    shoot(page, "room")
+
+
+def coordinator(page: Page, passwords: dict[str, str]) -> None:
+    sign_in(page, "coordinator1", passwords)
+    for name, path in (("studies", "/studies/"), ("cases", "/cases/"), ("runs", "/runs/")):
+        page.goto(ADDRESS + path)
+        shoot(page, name)
+    page.goto(f"{ADDRESS}/studies/")
+    page.locator("table a").first.click()
+    shoot(page, "study", whole=True)
+
+
+def analyst(page: Page, passwords: dict[str, str]) -> None:
+    sign_in(page, "analyst1", passwords)
+    page.get_by_role("link", name="Results").first.click()
+    page.wait_for_load_state("networkidle")
+    shoot(page, "results", whole=True)
+
+
+def main() -> None:
+    logins = Path(os.environ.get("READERSTUDY_DATA", ROOT / "var")) / "demo" / "logins.json"
+    if not logins.exists():
+        sys.exit("Start the demo first, in another window: make demo")
+    passwords = json.loads(logins.read_text())
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        for visit in (reader, coordinator, analyst):
+            page = browser.new_context(viewport=SIZE).new_page()
+            visit(page, passwords)
+            page.context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
