@@ -69,9 +69,7 @@ def submit(
     """Hand in one job; a key that exists already is returned as it is (``retry`` restarts a failed one)."""
     new = _row(Submission(key, kind, payload, queue, priority, total))
     with transaction.atomic():
-        job, created = Job.objects.get_or_create(
-            key=key, defaults={name: getattr(new, name) for name in _SUBMITTED}
-        )
+        job, created = Job.objects.get_or_create(key=key, defaults={name: getattr(new, name) for name in _SUBMITTED})
         if created:
             dispatch.wake_workers(queue)
     return job
@@ -98,9 +96,7 @@ def cancel(*, prefix: str | None = None, ids: Sequence[UUID] | None = None, acto
     """Call back queued and running jobs; a running handler ends at its next write or heartbeat."""
     with transaction.atomic():
         rows = _selected(prefix, ids).filter(state__in=[Job.State.QUEUED, Job.State.RUNNING])
-        count = rows.update(
-            state=Job.State.CANCELLED, token=None, lease_expires_at=None, finished_at=clock.now()
-        )
+        count = rows.update(state=Job.State.CANCELLED, token=None, lease_expires_at=None, finished_at=clock.now())
         _audit("jobs.cancelled", prefix, ids, count, actor)
     return count
 

@@ -132,9 +132,7 @@ def expired(now: datetime) -> Q:
     """
     if not clock.settled(settings.JOB_LEASE_SECONDS):
         return Q(pk__in=[])
-    return Q(state=Job.State.RUNNING) & (
-        Q(lease_expires_at__lt=now) | Q(lease_expires_at__gt=now + 2 * lease_length())
-    )
+    return Q(state=Job.State.RUNNING) & (Q(lease_expires_at__lt=now) | Q(lease_expires_at__gt=now + 2 * lease_length()))
 
 
 def claim(queue: str, worker: str) -> Claim | None:
@@ -182,9 +180,7 @@ def fail(held: Claim, reason: str, retry: bool) -> None:
             )
             changed = _requeue(held, now, due_at=now + pause, reason=reason)
         else:
-            changed = held.held().update(
-                state=Job.State.FAILED, finished_at=now, lease_expires_at=None, reason=reason
-            )
+            changed = held.held().update(state=Job.State.FAILED, finished_at=now, lease_expires_at=None, reason=reason)
     if not changed:
         raise LostLease(f"The job {held.key} is no longer held by this worker.")
 
@@ -258,9 +254,7 @@ def _take(job: Job, worker: str) -> Claim | None:
 
 def _exhaust(job: Job) -> int:
     if job.reason:
-        reason = (
-            f"stopped after {job.attempts} attempts: the worker died in the last one; before: {job.reason}"
-        )
+        reason = f"stopped after {job.attempts} attempts: the worker died in the last one; before: {job.reason}"
     else:
         reason = f"stopped after {job.attempts} attempts: the worker died each time"
     return _unchanged(job).update(
@@ -270,8 +264,7 @@ def _exhaust(job: Job) -> int:
 
 def _requeue(held: Claim, now: datetime, **changes: Any) -> int:
     return held.held().update(
-        **{"state": Job.State.QUEUED, "token": None, "lease_expires_at": None, "worker": "", "sent_at": None}
-        | changes
+        **{"state": Job.State.QUEUED, "token": None, "lease_expires_at": None, "worker": "", "sent_at": None} | changes
     )
 
 

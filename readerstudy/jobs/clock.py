@@ -27,9 +27,7 @@ def _wall() -> datetime:
 class Clock:
     """Wall time that notices when it was set: ``wall`` gives aware datetimes, ``monotonic`` seconds."""
 
-    def __init__(
-        self, wall: Callable[[], datetime] = _wall, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, wall: Callable[[], datetime] = _wall, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._wall, self._monotonic = wall, monotonic
         self._offset: float | None = None
         self._jumped_at: float | None = None

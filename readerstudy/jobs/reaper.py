@@ -68,9 +68,7 @@ def take_lease(name: str, holder: str, length: timedelta) -> bool:
         return True
     try:
         with transaction.atomic():
-            _, created = Lease.objects.get_or_create(
-                name=name, defaults={"holder": holder, "expires_at": now + length}
-            )
+            _, created = Lease.objects.get_or_create(name=name, defaults={"holder": holder, "expires_at": now + length})
     except IntegrityError:
         return False
     return created

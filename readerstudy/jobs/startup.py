@@ -164,9 +164,7 @@ def file_system(path: Path) -> str:
 def first_page(host: str, port: int, ending: threading.Event) -> str:
     """Wait until the first page answers; returns a sentence when it answers with an error, else nothing."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    name = (
-        "localhost" if "localhost" in settings.ALLOWED_HOSTS else (settings.ALLOWED_HOSTS or ["localhost"])[0]
-    )
+    name = "localhost" if "localhost" in settings.ALLOWED_HOSTS else (settings.ALLOWED_HOSTS or ["localhost"])[0]
     page, hops = "/", 0
     while not ending.is_set():
         try:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from readerstudy.jobs import claims, clock, dispatch
 from readerstudy.jobs.claims import Claim
@@ -180,7 +180,6 @@ class Heartbeat(threading.Thread):
         now = time.monotonic()
         try:
             if now - self._beaten > settings.JOB_LEASE_SECONDS / 3:
-                close_old_connections()
                 self._claim.renew()
                 self._beaten = now
             if stopping.is_set():

@@ -104,9 +104,7 @@ def test_a_second_start_is_refused_with_a_sentence(installation):
     installation.up("--no-worker")
     assert installation.page() == "here"
     command = [sys.executable, "manage.py", "up", "--port", "0"]
-    second = subprocess.run(
-        command, cwd=ROOT, env=installation.environment, capture_output=True, text=True, timeout=30
-    )
+    second = subprocess.run(command, cwd=ROOT, env=installation.environment, capture_output=True, text=True, timeout=30)
     assert second.returncode == 1
     assert f"process {installation.supervisor.pid}, started 20" in second.stderr
     assert f"already runs on {installation.data}: stop it first" in second.stderr

@@ -81,9 +81,7 @@ def test_a_prefix_is_taken_literally_and_minds_case(submit):
     assert Job.objects.get(key="a_1").state == Job.State.CANCELLED
 
 
-def test_retry_gives_failed_and_cancelled_jobs_a_fresh_start(
-    submit, sent, django_capture_on_commit_callbacks
-):
+def test_retry_gives_failed_and_cancelled_jobs_a_fresh_start(submit, sent, django_capture_on_commit_callbacks):
     failed, cancelled, done = submit("f", total=3), submit("c"), submit("d")
     Job.objects.filter(pk=failed.pk).update(state="failed", attempts=3, reason="x", progress=2)
     Job.objects.filter(pk=cancelled.pk).update(state="cancelled")

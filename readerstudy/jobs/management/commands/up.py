@@ -20,12 +20,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--bind", default="127.0.0.1", help="address to listen on")
-        parser.add_argument(
-            "--workers", type=int, default=min(2, max(1, os.cpu_count() or 1)), help="CPU workers"
-        )
-        parser.add_argument(
-            "--gpu-workers", type=int, default=int(settings.DEVICE == "cuda"), help="one per GPU"
-        )
+        parser.add_argument("--workers", type=int, default=min(2, max(1, os.cpu_count() or 1)), help="CPU workers")
+        parser.add_argument("--gpu-workers", type=int, default=int(settings.DEVICE == "cuda"), help="one per GPU")
         parser.add_argument("--threads", type=int, default=8, help="threads of the web server")
         parser.add_argument("--no-web", action="store_true", help="workers only")
         parser.add_argument("--no-worker", action="store_true", help="web server only")

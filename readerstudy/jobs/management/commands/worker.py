@@ -25,8 +25,7 @@ class Command(BaseCommand):
         unknown = sorted(set(queues) - set(settings.QUEUES))
         if unknown or not queues:
             raise CommandError(
-                f"There is no queue {', '.join(unknown) or 'without a name'}: "
-                f"use one of {', '.join(settings.QUEUES)}."
+                f"There is no queue {', '.join(unknown) or 'without a name'}: use one of {', '.join(settings.QUEUES)}."
             )
         connections.close_all()
         os.chdir(settings.BASE_DIR)
