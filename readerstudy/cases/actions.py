@@ -9,13 +9,14 @@ from typing import Literal, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from inference.data.dicom_child import ReaderStoppedError, read_in_child
 from inference.data.dicom_types import FileReport, Progress, SeriesImage
 from readerstudy.accounts.models import User
 from readerstudy.audit.actions import INSTALLATION, record
-from readerstudy.cases.keys import source_digest
+from readerstudy.cases.keys import patient_key, source_digest
 from readerstudy.cases.models import Case, Import, ImportedFile, Look, Modality, Source
 from readerstudy.cases.scratch import scratch
 from readerstudy.cases.storing import actor, store_series
@@ -83,13 +84,24 @@ def import_phantom(
     _require_valid(source, True, "")
     if modality not in Modality.values:
         raise CaseError(f"There is no phantom of {modality!r}: choose one of {', '.join(Modality.values)}.")
+    if known := _known_phantom(modality, seed, size, n_slices):
+        return known
     try:
         image = phantom(cast(Literal["CT", "MR", "US"], modality), seed, size=size, n_slices=n_slices)
-        return store_series(
-            image, source=source, by=by, quarantine=False, reason=PHANTOM_REASON, phantom=True
-        ).case
+        return store_series(image, source=source, by=by, quarantine=False, reason=PHANTOM_REASON, phantom=True).case
     except ValueError as error:
         raise CaseError(str(error)) from error
+
+
+def _known_phantom(modality: str, seed: int, size: int, n_slices: int) -> Case | None:
+    """The phantom's case from an earlier run; drawing it again would take seconds."""
+    return (
+        Case.objects.filter(phantom=True, modality=modality, rows=size)
+        .filter(patient__key=patient_key(f"phantom-{modality}-{seed}"))
+        .annotate(drawn=Count("slices"))
+        .filter(drawn=n_slices)
+        .first()
+    )
 
 
 @transaction.atomic
@@ -123,9 +135,7 @@ def freeze(case: Case, by: User | None = None) -> Case:
     """Mark that a study uses the case, so that nothing of it changes any more; harmless when repeated."""
     row = _locked(case)
     if row.state != Case.State.READY:
-        raise CaseError(
-            f"Case {row.pseudonym} is {row.get_state_display()}: choose another case for the study."
-        )
+        raise CaseError(f"Case {row.pseudonym} is {row.get_state_display()}: choose another case for the study.")
     if row.frozen_at is None:
         row.frozen_at = timezone.now()
         row.save(update_fields=["frozen_at"])
@@ -156,9 +166,7 @@ class Fate:
 class _Importer:
     """Turns the reader's events into cases and one row per file, in small transactions."""
 
-    def __init__(
-        self, batch: Import, by: User | None, quarantine: bool, reason: str, progress: Watcher | None
-    ) -> None:
+    def __init__(self, batch: Import, by: User | None, quarantine: bool, reason: str, progress: Watcher | None) -> None:
         self.batch, self.by, self.quarantine, self.reason = batch, by, quarantine, reason
         self.progress = progress
         self.fates: dict[int, Fate] = {}
@@ -225,9 +233,7 @@ def _begin(source: Source, by: User | None, options: dict[str, object]) -> Impor
 
 @transaction.atomic
 def _finish(batch: Import, by: User | None) -> Import:
-    counts = {
-        status: batch.files.filter(status=status).count() for status in ("accepted", "refused", "quarantined")
-    }
+    counts = {status: batch.files.filter(status=status).count() for status in ("accepted", "refused", "quarantined")}
     batch.accepted, batch.refused, batch.quarantined = counts.values()
     batch.finished_at = timezone.now()
     batch.save(update_fields=["accepted", "refused", "quarantined", "finished_at"])
@@ -262,6 +268,4 @@ def _require_valid(source: Source, quarantine: bool, reason: str) -> None:
             "renew it and change the date of the source."
         )
     if not quarantine and not reason.strip():
-        raise CaseError(
-            "An import without quarantine needs a reason, for example “checked by the site before export”."
-        )
+        raise CaseError("An import without quarantine needs a reason, for example “checked by the site before export”.")

@@ -11,6 +11,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
+from inference.data import phantoms
 from inference.data.dicom_child import ReaderStoppedError
 from inference.data.dicom_types import FileReport, Progress
 from readerstudy.accounts.models import User
@@ -37,8 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 def rows(batch: Import) -> list[tuple[int, str, str | None]]:
     return [
-        (row.number, row.status, row.case.pseudonym if row.case else None)
-        for row in batch.files.select_related("case")
+        (row.number, row.status, row.case.pseudonym if row.case else None) for row in batch.files.select_related("case")
     ]
 
 
@@ -47,9 +47,7 @@ def test_every_file_has_one_row(folder: Path, source: Source, coordinator: User,
     batch = import_cases(folder, source=source, by=coordinator, progress=seen.append)
     assert (batch.accepted, batch.quarantined, batch.refused) == (4, 1, 1)
     assert sorted(number for number, _, _ in rows(batch)) == [1, 2, 3, 4, 5, 6]
-    by_case = {
-        name: [row[1] for row in rows(batch) if row[2] == name] for name in ("CT-0001", "CT-0002", "US-0001")
-    }
+    by_case = {name: [row[1] for row in rows(batch) if row[2] == name] for name in ("CT-0001", "CT-0002", "US-0001")}
     assert sorted(map(len, by_case.values())) == [1, 1, 3]
     assert by_case["US-0001"] == ["quarantined"]
     assert batch.files.get(status="refused").reason.startswith("Not a DICOM file:")
@@ -119,9 +117,7 @@ def test_who_may_not_and_where_nothing_is(folder: Path, source: Source, stranger
     assert not Import.objects.exists()
 
 
-def test_a_series_that_cannot_be_a_case_refuses_its_files(
-    source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_series_that_cannot_be_a_case_refuses_its_files(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     flat = series("CT", 2, pixels=series("CT", 2).pixels * 0)
     events = [flat, FileReport("a", "accepted", "", 0), FileReport("b", "accepted", "", 1)]
     monkeypatch.setattr(actions, "read_in_child", lambda *args, **options: iter(events))
@@ -143,10 +139,12 @@ def test_a_reader_that_stops_keeps_what_it_had_read(source: Source, monkeypatch:
     assert rows(Import.objects.get()) == [(1, "accepted", "CT-0001")]
 
 
-def test_a_phantom_goes_the_same_way(source: Source) -> None:
+def test_a_phantom_goes_the_same_way(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     made = import_phantom("US", 5, source=source, by=None, size=64, n_slices=2)
     assert (made.pseudonym, made.state, made.phantom, made.slices.count()) == ("US-0001", "ready", True, 2)
-    assert import_phantom("US", 5, source=source, by=None, size=64, n_slices=2) == made
+    with monkeypatch.context() as without:
+        without.setattr(phantoms, "phantom", lambda *_, **__: pytest.fail("drawn again"))
+        assert import_phantom("US", 5, source=source, by=None, size=64, n_slices=2) == made
     assert import_phantom("US", 6, source=source, by=None, size=64, n_slices=2) != made
     with pytest.raises(CaseError, match="choose one of CT, MR, US"):
         import_phantom("XA", 1, source=source, by=None)
