@@ -46,9 +46,7 @@ class Description:
     slices: tuple[SliceDescription, ...]
 
 
-def describe(
-    stored: NDArray[np.uint16], slope: float, intercept: float, modality: str, anatomy: str
-) -> Description:
+def describe(stored: NDArray[np.uint16], slope: float, intercept: float, modality: str, anatomy: str) -> Description:
     """Describe a case from its stored numbers (slices, rows, columns); value = intercept + slope * stored.
 
     Raises ValueError where all numbers are equal, since neither window nor metric is defined for such a case.
@@ -63,18 +61,14 @@ def describe(
         counts = np.bincount(plane[body] if body.any() else plane.ravel(), minlength=65536)
         total += counts
         slices.append(
-            SliceDescription(
-                round(float(body.mean()), 4), _window(counts, slope, intercept, modality, anatomy)
-            )
+            SliceDescription(round(float(body.mean()), 4), _window(counts, slope, intercept, modality, anatomy))
         )
     ranges = {
         Modality.CT: CT_DATA_RANGE,
         Modality.US: US_DATA_RANGE,
         Modality.MR: intercept + slope * highest,
     }
-    return Description(
-        ranges[Modality(modality)], _window(total, slope, intercept, modality, anatomy), tuple(slices)
-    )
+    return Description(ranges[Modality(modality)], _window(total, slope, intercept, modality, anatomy), tuple(slices))
 
 
 def body_mask(plane: NDArray[np.float32], modality: str) -> NDArray[np.bool_]:

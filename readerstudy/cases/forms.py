@@ -24,9 +24,7 @@ class ManyFilesField(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         files = data if isinstance(data, list | tuple) else [data] if data else []
-        return [super(ManyFilesField, self).clean(one, initial) for one in files] or super().clean(
-            None, initial
-        )
+        return [super(ManyFilesField, self).clean(one, initial) for one in files] or super().clean(None, initial)
 
 
 class ImportForm(forms.Form):

@@ -53,9 +53,7 @@ def get(name: str) -> bytes:
 def put_slice(stored: NDArray[np.uint16]) -> str:
     """Keep one slice of shape (rows, columns) as little-endian uint16, row-major."""
     if stored.dtype.kind != "u" or stored.dtype.itemsize != 2 or stored.ndim != 2:
-        raise ValueError(
-            f"A slice is a (rows, columns) array of uint16, not {stored.dtype} of shape {stored.shape}."
-        )
+        raise ValueError(f"A slice is a (rows, columns) array of uint16, not {stored.dtype} of shape {stored.shape}.")
     return put(np.ascontiguousarray(stored, dtype="<u2").tobytes())
 
 
@@ -90,9 +88,7 @@ def _path(name: str) -> Path:
 
 
 def _missing(name: str) -> PixelsMissing:
-    return PixelsMissing(
-        f"The pixels {name[:12]}… are not in the store: restore the pixel store from a backup."
-    )
+    return PixelsMissing(f"The pixels {name[:12]}… are not in the store: restore the pixel store from a backup.")
 
 
 def _make_folder(folder: Path) -> None:

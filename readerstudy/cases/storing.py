@@ -126,9 +126,7 @@ def _create_slices(case: Case, image: SeriesImage, description: Description, has
             window_center=part.window.center,
             window_width=part.window.width,
         )
-        for index, (name, position, part) in enumerate(
-            zip(hashes, positions, description.slices, strict=True)
-        )
+        for index, (name, position, part) in enumerate(zip(hashes, positions, description.slices, strict=True))
     )
 
 

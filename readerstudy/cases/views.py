@@ -172,6 +172,4 @@ def _import_uploads(form: ImportForm, user: User) -> Import:
             with path.open("wb") as stream:
                 stream.writelines(file.chunks())
         only_zip = root / "000001.zip"
-        return actions.import_cases(
-            only_zip if only_zip.exists() else root, source=form.get_source(), by=user
-        )
+        return actions.import_cases(only_zip if only_zip.exists() else root, source=form.get_source(), by=user)

@@ -70,9 +70,7 @@ def write_dicom(path: Path, modality: str = "CT", number: int = 1, series: str =
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds.SOPClassUID = CTImageStorage if modality == "CT" else UltrasoundImageStorage
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(
-        entropy_srcs=[series, str(number)]
-    )
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[series, str(number)])
     ds.StudyInstanceUID = generate_uid(entropy_srcs=["study", series])
     ds.SeriesInstanceUID = generate_uid(entropy_srcs=["series", series])
     ds.Modality, ds.PatientID, ds.PatientName = modality, f"ID-{series}", "Doe^Jane"

@@ -62,9 +62,7 @@ def test_four_imports_at_once_share_patients_and_numbers(tmp_path: Path) -> None
     for importer in range(4):
         for series in ("own", "own again", "shared"):
             name = series if series == "shared" else f"{series} {importer}"
-            write_dicom(
-                tmp_path / f"in{importer}" / f"{name}.dcm", series=name, PatientID=f"P-{importer // 2}"
-            )
+            write_dicom(tmp_path / f"in{importer}" / f"{name}.dcm", series=name, PatientID=f"P-{importer // 2}")
     environment = {
         **os.environ,
         "READERSTUDY_DATA": str(tmp_path / "installation"),

@@ -119,22 +119,22 @@ def marked(path: Path, modality: str, series: str, numbers: count[int], planted:
 
 
 @pytest.mark.django_db
-def test_no_planted_marker_survives(
-    tmp_path: Path, installation: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_planted_marker_survives(tmp_path: Path, installation: Path, capsys: pytest.CaptureFixture[str]) -> None:
     numbers, planted = count(1), ["QZX0000"]
     for name, modality, series in (("QZX0000_jane", "CT", "1"), ("QZX0000/QZX0000", "US", "2")):
         marked(tmp_path / "in" / f"{name}.dcm", modality, series, numbers, planted)
     broken = tmp_path / "in" / "QZX0000_broken.dcm"
     marked(broken, "CT", "3", numbers, planted)
     broken.write_bytes(broken.read_bytes()[:-2000])
+    strange = write_dicom(tmp_path / "in" / "QZX0000_strange.dcm", Modality="QZX9999", BodyPartExamined="QZX9998")
+    assert strange.exists()
     assert len(set(planted)) >= 200
 
     output = io.StringIO()
     call_command("import_cases", tmp_path / "in", source="Hospital A", stdout=output, stderr=io.StringIO())
     batch = Import.objects.get()
     assert Case.objects.count() == 2
-    assert batch.files.count() == 3
+    assert (batch.files.count(), batch.refused) == (4, 2)
 
     for model in apps.get_models():
         text = serialize("json", model._default_manager.all())
@@ -158,12 +158,8 @@ def test_ids_and_dates_do_not_survive(tmp_path: Path) -> None:
         "PatientAge": "060Y",
     }
     write_dicom(tmp_path / "in" / "a.dcm", series="77001234", **dates)
-    call_command(
-        "import_cases", tmp_path / "in", source="Hospital A", stdout=io.StringIO(), stderr=io.StringIO()
-    )
-    uids = [
-        pydicom.dcmread(tmp_path / "in" / "a.dcm")[k].value for k in ("StudyInstanceUID", "SOPInstanceUID")
-    ]
+    call_command("import_cases", tmp_path / "in", source="Hospital A", stdout=io.StringIO(), stderr=io.StringIO())
+    uids = [pydicom.dcmread(tmp_path / "in" / "a.dcm")[k].value for k in ("StudyInstanceUID", "SOPInstanceUID")]
     assert Source.objects.get().cases.count() == 1
     text = "".join(serialize("json", model._default_manager.all()) for model in apps.get_models())
     for value in ("77001234", "19631224", "20240229", "231559", *uids):

@@ -70,9 +70,7 @@ def test_pixels_are_stored_under_their_hash_and_come_back_in_physical_units(sour
     ("modality", "count", "edges"),
     [("CT", 4, [0, 3]), ("CT", 2, []), ("MR", 1, []), ("US", 5, [])],
 )
-def test_edges_are_the_outer_slices_of_a_volume(
-    source: Source, modality: str, count: int, edges: list[int]
-) -> None:
+def test_edges_are_the_outer_slices_of_a_volume(source: Source, modality: str, count: int, edges: list[int]) -> None:
     found = case(source, modality, count=count)
     assert list(found.slices.filter(edge=True).values_list("index", flat=True)) == edges
 

@@ -71,9 +71,7 @@ def test_a_zip_beside_other_files_is_refused(desk: Client, tmp_path: Path, sourc
     zipfile.ZipFile(packed, "w").writestr("a", "b")
     with zipfile.ZipFile(packed, "a") as archive:
         archive.writestr("c", "d")
-    answer = send(
-        desk, SimpleUploadedFile("a.zip", packed.getvalue()), dicom(tmp_path, "a"), source=source.pk
-    )
+    answer = send(desk, SimpleUploadedFile("a.zip", packed.getvalue()), dicom(tmp_path, "a"), source=source.pk)
     assert (answer.status_code, "Send a zip by itself" in answer.content.decode()) == (400, True)
 
 

@@ -86,9 +86,7 @@ def test_a_long_list_is_paged_and_cheap(
     desk: Client, one: Case, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     fields = {f.attname: getattr(one, f.attname) for f in Case._meta.fields if f.name not in ("id",)}
-    Case.objects.bulk_create(
-        Case(**{**fields, "pseudonym": f"CT-{n:04d}", "key": f"{n}"}) for n in range(2, 122)
-    )
+    Case.objects.bulk_create(Case(**{**fields, "pseudonym": f"CT-{n:04d}", "key": f"{n}"}) for n in range(2, 122))
     with django_assert_max_num_queries(9):
         html = desk.get(reverse("cases:list") + "?modality=CT&page=2").content.decode()
     assert "Page 2 of 3" in html
@@ -140,9 +138,7 @@ def test_release_and_withdraw_by_page(desk: Client, source: Source) -> None:
     found = case(source, "US")
 
     def post(name: str, reason: str) -> str:
-        return str(
-            desk.post(reverse(f"cases:{name}", args=[found.pk]), {"reason": reason}, follow=True).content
-        )
+        return str(desk.post(reverse(f"cases:{name}", args=[found.pk]), {"reason": reason}, follow=True).content)
 
     assert "Look at the images of case US-0001 first" in post("release", "no text")
     desk.post(reverse("cases:look", args=[found.pk]))
@@ -155,9 +151,7 @@ def test_release_and_withdraw_by_page(desk: Client, source: Source) -> None:
 def test_the_report_has_a_sentence_per_file(desk: Client, one: Case, source: Source) -> None:
     batch = Import.objects.create(source=source, accepted=1, refused=1)
     ImportedFile.objects.create(batch=batch, number=1, status="accepted", case=one)
-    ImportedFile.objects.create(
-        batch=batch, number=2, status="refused", reason="Not a DICOM file: leave it out."
-    )
+    ImportedFile.objects.create(batch=batch, number=2, status="refused", reason="Not a DICOM file: leave it out.")
     address = reverse("cases:import", args=[batch.pk])
     html = desk.get(address).content.decode()
     assert "Not a DICOM file: leave it out." in html and "CT-0001" in html and "not finished" in html
@@ -172,9 +166,7 @@ def test_pages_obey_the_strict_policy(desk: Client, one: Case, settings: Any) ->
         answer = desk.get(address)
         html = answer.content.decode()
         assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
-        assert (
-            "<style" not in html and " style=" not in html and " onclick=" not in html and "hx-on" not in html
-        )
+        assert "<style" not in html and " style=" not in html and " onclick=" not in html and "hx-on" not in html
         assert html.count("<script") == html.count('<script src="/static/')
         assert "Research use only, not for diagnosis" in html
         assert "Demo: bound to this machine only" in html

@@ -84,9 +84,7 @@ def closing_table(batch: Import, paths: dict[int, str]) -> str:
     for row in batch.files.exclude(case=None).select_related("case").order_by("case__pseudonym"):
         if row.case and files.get(row.case_id):
             state, slices = row.case.state, row.case.slices.count()
-            lines.append(
-                f"{row.case.pseudonym:<10} {slices:>6}  {state:<12} {files.pop(row.case_id):>5}  {row.reason}"
-            )
+            lines.append(f"{row.case.pseudonym:<10} {slices:>6}  {state:<12} {files.pop(row.case_id):>5}  {row.reason}")
     refused = batch.files.filter(status=ImportedFile.Status.REFUSED)
     if refused:
         lines += ["", "Refused"]
