@@ -8,13 +8,19 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.jobs.startup import Refusal
 from readerstudy.jobs.supervisor import Plan, Supervisor
 
+STARTING_CHECKS = [tag for name, tag in vars(Tags).items() if name.isidentifier() and not name.startswith("_")]
+STARTING_CHECKS.remove(Tags.urls)
+
 
 class Command(BaseCommand):
+    # All but the check of addresses, which loads every page: the web server does that a second later anyway.
+    requires_system_checks = STARTING_CHECKS
     help = "Start web server and workers on this machine; Ctrl-C ends all of them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
