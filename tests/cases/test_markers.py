@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.core.serializers import serialize
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from readerstudy.cases.models import Case, Import, Source
 from tests.cases.factories import write_dicom
@@ -126,8 +127,12 @@ def test_no_planted_marker_survives(tmp_path: Path, installation: Path, capsys: 
     broken = tmp_path / "in" / "QZX0000_broken.dcm"
     marked(broken, "CT", "3", numbers, planted)
     broken.write_bytes(broken.read_bytes()[:-2000])
-    strange = write_dicom(tmp_path / "in" / "QZX0000_strange.dcm", Modality="QZX9999", BodyPartExamined="QZX9998")
-    assert strange.exists()
+    strange: dict[str, Any] = {
+        "Modality": "QZX9999",
+        "BodyPartExamined": "QZX9998",
+        "SOPClassUID": SecondaryCaptureImageStorage,
+    }
+    write_dicom(tmp_path / "in" / "QZX0000_strange.dcm", "CT", 1, "4", **strange)
     assert len(set(planted)) >= 200
 
     output = io.StringIO()
