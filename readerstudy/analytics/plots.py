@@ -149,7 +149,7 @@ def modalities(figure: Figure, document: Document) -> None:
         offset = 0.22 * (index - (len(names) - 1) / 2)
         colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
         for row, arm in enumerate(arms):
-            block = document["modalities"][modality]["arms"].get(arm["key"], {})
+            block = document["modalities"][modality].get(arm["key"], {})
             mean = block.get("opinion", {}).get("mean_score", {})
             _interval(axes, mean, row + offset, colour, 1.6, caps=True)
             _dot(axes, mean, row + offset, colour, marker)
@@ -179,7 +179,7 @@ def readers(figure: Figure, document: Document) -> None:
     if len(names) <= 16:
         for row, column in np.ndindex(values.shape):
             value = values[row, column]
-            dark = np.isfinite(value) and _luminance(image.to_rgba([value])[0]) < 0.45
+            dark = np.isfinite(value) and _luminance(image.to_rgba(np.array([value]))[0]) < 0.45
             text = f"{value:.2f}" if np.isfinite(value) else "none"
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if dark else INK)
     figure.colorbar(image, ax=axes, label="Mean score", ticks=document["categories"], pad=0.02)

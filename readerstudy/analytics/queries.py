@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
@@ -37,7 +38,7 @@ class NotAnalysable(ValueError):
     """Why a study has no statistics, in one sentence."""
 
 
-def analyst_study(user: User | AnonymousUser, pk: object) -> Study:
+def analyst_study(user: User | AnonymousUser, pk: UUID | str) -> Study:
     """The study for its analysts and coordinators; everyone else gets a 404."""
     return study_for(user, pk, ANALYST)[0]
 

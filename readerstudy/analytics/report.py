@@ -20,6 +20,7 @@ class OpinionRow:
     role: str
     n_scores: int
     mean: Printed
+    mean_patients: Printed
     mean_both: Printed
     sd: Printed
     kappa: Printed
@@ -84,6 +85,17 @@ class ReaderRow:
 
 
 @dataclass(frozen=True)
+class SliceMetricRow:
+    """How a metric of single slices goes with their mean scores, in one modality."""
+
+    modality: str
+    metric: str
+    alike: Printed
+    within: Printed
+    between: Printed
+
+
+@dataclass(frozen=True)
 class SecondaryRow:
     criterion: str
     title: str
@@ -122,6 +134,7 @@ def opinions(document: Document) -> list[OpinionRow]:
                 arm["role"],
                 block["n_scores"],
                 estimate(opinion["mean_score"]),
+                estimate(opinion["mean_score_patients"]),
                 estimate(opinion["mean_score_slices_readers"]),
                 number(opinion["standard_deviation"]),
                 estimate(agreement["fleiss_kappa"]),
@@ -209,7 +222,7 @@ def _runs(arm: Mapping[str, Any]) -> str:
 def modality_means(document: Document) -> list[ModalityRow]:
     rows = []
     for arm in document["study"]["arms"]:
-        blocks = [found["arms"].get(arm["key"]) for found in document["modalities"].values()]
+        blocks = [found.get(arm["key"]) for found in document["modalities"].values()]
         absent: dict[str, Any] = {"undefined": "no slice of this modality"}
         rows.append(ModalityRow(arm["title"], [estimate(b["opinion"]["mean_score"] if b else absent) for b in blocks]))
     return rows
@@ -249,10 +262,12 @@ def regression(fit: Mapping[str, Any]) -> list[tuple[str, Printed]]:
 
 
 def omnibus(document: Document) -> list[tuple[str, str, Printed]]:
-    """Tests over all arms; conditional on these readers."""
-    friedman, latency = document["omnibus"]["friedman"], document["latency"]
+    """Tests over all arms at once."""
+    omnibus, latency = document["omnibus"], document["latency"]
+    friedman = omnibus["friedman"]
     found: list[tuple[str, str, Any, str]] = [
-        ("Friedman", "chi2", friedman, "slices are blocks, values are slice means"),
+        ("All arms equal, F", "f", omnibus["mrmc"], "readers and slices random: headline"),
+        ("Friedman", "chi2", friedman, "slice means; conditional on these readers"),
         ("Latency, Welch's ANOVA", "f", latency.get("welch", latency), "compared arms"),
         ("Latency, classic ANOVA", "f", latency.get("anova", latency), "compared arms"),
     ]
@@ -310,6 +325,23 @@ def secondary(document: Document) -> list[SecondaryRow]:
 def warnings(document: Document) -> list[str]:
     """What the statistics themselves warn of, each sentence once."""
     found = [*document.get("warnings", [])]
-    for block in [*document["arms"].values(), document["pooled"]]:
-        found += block.get("warnings", [])
-    return list(dict.fromkeys(str(sentence) for sentence in found))
+    titles = {arm["key"]: arm["title"] for arm in document["study"]["arms"]}
+    for arm, block in document["arms"].items():
+        found += [f"{titles[arm]}: {sentence}" for sentence in block["agreement"].get("warnings", [])]
+    return [str(sentence) for sentence in found]
+
+
+def slice_metrics(document: Document) -> list[SliceMetricRow]:
+    """Metrics of single slices against scores; the share of pairs ordered alike is the headline."""
+    titles = {"psnr": "PSNR", "ssim": "SSIM", "nmse": "NMSE", "feature_distance": "Feature distance"}
+    return [
+        SliceMetricRow(
+            modality,
+            titles[metric],
+            estimate(found["pair_order_share"], 1, 100),
+            estimate(found["within_slices"]),
+            estimate(found["between_arms"]),
+        )
+        for modality, metrics in document["slice_metrics"].items()
+        for metric, found in metrics.items()
+    ]

@@ -136,6 +136,7 @@ def _page(study: Study, snapshot: Snapshot) -> dict[str, Any]:
         "figure_kinds": list(figures.FORMATS),
         "secondary": report.secondary(document),
         "warnings": report.warnings(document),
+        "slice_metrics": report.slice_metrics(document),
         "tables": exports.table_names(document),
         "facts": report.facts(document),
     }

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from readerstudy.analytics.__main__ import main
-from readerstudy.analytics.compute import adjust
 from readerstudy.analytics.exports import checksums
 from readerstudy.analytics.inputs import InputError, ScoreLine, from_csv
 from readerstudy.analytics.recompute import differences, recompute, same
@@ -83,12 +82,6 @@ def test_digits_that_count() -> None:
     assert [item.path for item in found] == ["a.1.b", "c", "d"]
     assert not list(differences({"omnibus": {"clmm": {"x": 1.000001}}}, {"omnibus": {"clmm": {"x": 1.0}}}))
     assert list(differences({"x": 1.000001}, {"x": 1.0}))
-
-
-def test_corrections_count_the_whole_family() -> None:
-    assert adjust([0.01, None, 0.04], "bonferroni") == [0.03, None, 0.12]
-    assert adjust([0.01, 0.04, 0.03], "holm") == pytest.approx([0.03, 0.06, 0.06])
-    assert adjust([0.5, 0.9], "bonferroni") == [1.0, 1.0] and adjust([0.5], "none") == [0.5]
 
 
 def files_of(archive: Path) -> dict[str, bytes]:
