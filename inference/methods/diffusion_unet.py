@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ from inference.data.preprocessing import (
 from inference.methods.base import Measurement
 from inference.methods.checkpoints import load_into, read_weights
 from inference.methods.data_consistency import DataConsistency, data_consistency_of
-from inference.methods.register import weights_path, weights_sha256
+from inference.methods.register import file_sha256, weights_path
 from inference.methods.samplers import SAMPLERS, seeded_noise
 from inference.methods.schedule import Schedule
 
@@ -197,14 +198,14 @@ class DiffusionUNetMethod:
     version = "1"
     precision = "float32"
 
-    def __init__(self, settings: Mapping[str, Any], device: str) -> None:
-        path = weights_path(self.key)
+    def __init__(self, settings: Mapping[str, Any], device: str, weights: Path | None = None) -> None:
+        path = weights or weights_path(self.key)
         assert path is not None  # the register names a file for this method
         config, state = read_weights(path)
         self.network = DiffusionUNet(diffusion_config(config))
         load_into(self.network, state, device)
         self._configure(settings, device)
-        self.weights_hash = weights_sha256(self.key)
+        self.weights_hash = file_sha256(path)
 
     @classmethod
     def of_network(

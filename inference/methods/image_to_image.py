@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from inference.data.preprocessing import clip_physical, intensity_map, one_hot, 
 from inference.methods.base import Measurement
 from inference.methods.checkpoints import load_into, read_weights
 from inference.methods.data_consistency import data_consistency_of
-from inference.methods.register import weights_path, weights_sha256
+from inference.methods.register import file_sha256, weights_path
 
 
 def network_input(image: Tensor, modality: Tensor) -> Tensor:
@@ -35,15 +36,16 @@ class ImageToImage:
     weights_hash: str
     multiple: int  # rows and columns must be multiples of this
 
-    def __init__(self, settings: Mapping[str, object], device: str) -> None:
-        path = weights_path(self.key)
+    def __init__(self, settings: Mapping[str, object], device: str, weights: Path | None = None) -> None:
+        """``weights``: another file than the register's, as in the evaluation of a training."""
+        path = weights or weights_path(self.key)
         if path is None:
             raise ValueError(f"{self.name} has no weights in the register: give its entry a weights file.")
         config, state = read_weights(path)
         self.network = self.build(config)
         load_into(self.network, state, device)
         self._configure(settings, device)
-        self.weights_hash = weights_sha256(self.key)
+        self.weights_hash = file_sha256(path)
 
     @classmethod
     def of_network(cls, network: nn.Module, settings: Mapping[str, object], device: str) -> ImageToImage:

@@ -46,7 +46,7 @@ _DIFFUSION_LIMITS: dict[str, list[str] | tuple[float, float]] = {
     "start": (1, 1000),
     "samples": (1, 64),
 }
-_TV: dict[str, object] = {"rule": "validation", "iterations": 200, "gap": 1e-4}
+_TV: dict[str, object] = {"rule": "validation", "iterations": 200, "gap": 1e-3}
 _TV_LIMITS: dict[str, list[str] | tuple[float, float]] = {
     "rule": ["validation", "paper"],
     "iterations": (1, 10000),
@@ -128,10 +128,15 @@ def _file_sha256(path: Path, modified_ns: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, computed once per modification."""
+    return _file_sha256(path, path.stat().st_mtime_ns)
+
+
 def weights_sha256(key: str) -> str:
     """SHA-256 of the weights file, "" where a method has none."""
     path = weights_path(key)
-    return "" if path is None else _file_sha256(path, path.stat().st_mtime_ns)
+    return "" if path is None else file_sha256(path)
 
 
 def training_patients(key: str) -> frozenset[str]:

@@ -1,0 +1,131 @@
+"""The machine-readable model card: what was trained on whom, and the gain on held-out patients."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from inference.data.pool import PoolSlice, read_manifest
+from inference.data.split import Split, source_ids
+from inference.methods.base import Method
+from inference.methods.checkpoints import load_into, read_weights
+from inference.methods.register import METHODS, file_sha256, validate_settings
+from inference.metrics.features import Backbone, BackboneConfig, network_image
+from inference.physics.degrade import PHYSICS_PARAMETERS, physics_version
+from inference.training.card_text import card_markdown
+from inference.training.evaluation import gains, restore
+from inference.training.pairs import RatedCase, rated_cases, training_slices
+from inference.training.presets import preset
+
+VARIANTS: dict[str, dict[str, dict[str, object]]] = {
+    "pix2pix": {"default": {}, "without data consistency": {"data_consistency": False}},
+    "restormer": {"default": {}, "without data consistency": {"data_consistency": False}},
+    "diffusion_unet": {
+        "10 steps, guidance 1": {"steps": 10, "guidance": 1.0},
+        "10 steps, guidance 2": {"steps": 10, "guidance": 2.0},
+    },
+}
+Progress = Callable[[int, int, str], None]
+
+
+def write_card(weights: Path, pool: Path, per_patient: int, progress: Progress) -> dict[str, object]:
+    """Evaluate ``weights`` on the pool's test patients and write its .json and .md beside it."""
+    record = json.loads(weights.with_suffix(".training.json").read_text())
+    card = _facts(weights, record, pool)
+    cases = rated_cases(pool, "test", per_patient)
+    if record["method"] == "fid_med":
+        card["held_out_accuracy"] = _backbone_accuracy(weights, cases, record["labels"])
+    else:
+        card["gain"] = _method_gains(weights, record["method"], cases, progress)
+    weights.with_suffix(".json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+    weights.with_suffix(".md").write_text(card_markdown(card))
+    return card
+
+
+def _facts(weights: Path, record: Mapping[str, Any], pool: Path) -> dict[str, object]:
+    split = Split.from_json(record["split"])
+    _, state = read_weights(weights)
+    slices = read_manifest(pool)
+    chosen = training_slices(slices, split, preset(record["method"], record["preset"]).display_limit)
+    return {
+        "method": record["method"],
+        "file": weights.name,
+        "sha256": file_sha256(weights),
+        "bytes": weights.stat().st_size,
+        "parameters": sum(v.numel() for n, v in state.items() if not _is_buffer(n)),
+        **{k: record[k] for k in ("preset", "network", "steps", "batch", "crop", "learning_rate", "seconds")},
+        **{k: record[k] for k in ("device", "torch", "training_slices", "labels", "best_validation_gain")},
+        "physics_version": physics_version,
+        "physics": PHYSICS_PARAMETERS,
+        "sources": _sources(chosen),
+        "training_patients": sorted(source_ids({s.patient for s in chosen})),
+        "validation_patients": sorted(source_ids(split.validation)),
+        "test_patients": sorted(split.test),
+    }
+
+
+def _is_buffer(name: str) -> bool:
+    return name.endswith(("running_mean", "running_var", "num_batches_tracked")) or name.startswith("pca_")
+
+
+def _sources(slices: list[PoolSlice]) -> list[dict[str, object]]:
+    """Per source: modality, licence, number of patients and slices."""
+    grouped: dict[tuple[str, str, str, bool], list[PoolSlice]] = defaultdict(list)
+    for item in slices:
+        grouped[(item.source, item.modality, item.licence, item.display_only)].append(item)
+    return [
+        {
+            "source": source,
+            "modality": modality,
+            "licence": licence,
+            "display_only": display,
+            "patients": len({s.patient for s in items}),
+            "slices": len(items),
+        }
+        for (source, modality, licence, display), items in sorted(grouped.items())
+    ]
+
+
+def method_of(key: str, weights: Path, settings: Mapping[str, object], device: str = "cpu") -> Method:
+    """A registered method around another weights file than the shipped one."""
+    module_name, _, class_name = METHODS[key].path.partition(":")
+    factory = getattr(import_module(module_name), class_name)
+    return cast(Method, factory(validate_settings(key, settings), device, weights))
+
+
+def _method_gains(
+    weights: Path, key: str, cases: list[RatedCase], progress: Progress
+) -> dict[str, dict[str, object]]:
+    result: dict[str, dict[str, object]] = {}
+    for name, settings in VARIANTS[key].items():
+        method = method_of(key, weights, settings)
+        images = restore(method, cases, lambda done, total: progress(done, total, "evaluating on held-out"))
+        result[name] = {modality: asdict(gain) for modality, gain in gains(cases, images).items()}
+    return result
+
+
+@torch.inference_mode()
+def _backbone_accuracy(weights: Path, cases: list[RatedCase], labels: list[str]) -> dict[str, float]:
+    """Share of held-out slices whose modality is right, and of images told reference from degraded."""
+    config, state = read_weights(weights)
+    values: dict[str, Any] = config
+    backbone = Backbone(BackboneConfig(**values))
+    load_into(backbone, state, "cpu")
+    modality_right, quality_right = [], []
+    for case in cases:
+        measured = case.measurement
+        for verdict, image in enumerate((case.reference, measured.degraded)):
+            pixels = network_image(image, measured.modality, measured.data_range)
+            feature = backbone(pixels[None])
+            label = labels[int(backbone.labels(feature).argmax())]
+            modality_right.append(label.split()[0] == measured.modality)
+            quality_right.append(int(backbone.quality(feature).argmax()) == verdict)
+    return {"modality": float(np.mean(modality_right)), "quality": float(np.mean(quality_right))}

@@ -1,0 +1,59 @@
+"""What is shipped: size, cards, hashes, and patients that were never trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from inference.data.split import HELD_OUT, source_ids
+from inference.methods.register import METHODS, WEIGHTS, training_patients, weights_path, weights_sha256
+from inference.metrics.features import BACKBONE_FILE
+
+FILES = sorted({e.weights for e in METHODS.values() if e.weights} | {BACKBONE_FILE})
+
+
+def test_all_weights_together_are_small() -> None:
+    assert sorted(p.name for p in WEIGHTS.glob("*.safetensors")) == FILES
+    assert sum((WEIGHTS / name).stat().st_size for name in FILES) <= 12 * 2**20
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_card_agrees_with_its_file(name: str) -> None:
+    card = json.loads((WEIGHTS / name).with_suffix(".json").read_text())
+    text = (WEIGHTS / name).with_suffix(".md").read_text()
+    assert card["sha256"] == hashlib.sha256((WEIGHTS / name).read_bytes()).hexdigest()
+    assert card["sha256"] in text and card["file"] == name
+    assert card["bytes"] == (WEIGHTS / name).stat().st_size
+    seen = set(card["training_patients"]) | set(card["validation_patients"])
+    assert seen and not seen & set(card["test_patients"])
+    assert not seen & source_ids(HELD_OUT)
+    assert "CPU-trained" in text if card["device"].startswith("CPU") else "Trained on" in text
+
+
+def test_cards_print_the_gain_per_modality_with_n() -> None:
+    for entry in METHODS.values():
+        if entry.weights is None:
+            continue
+        card = json.loads((WEIGHTS / entry.weights).with_suffix(".json").read_text())
+        for variant in card["gain"].values():
+            assert set(variant) == {"CT", "MR", "US"}
+            assert all(g["patients"] >= 1 and "gain" in g and "gain_sd" in g for g in variant.values())
+
+
+def test_register_knows_hash_and_patients() -> None:
+    assert weights_path("tv_recon") is None and weights_sha256("degraded") == ""
+    assert training_patients("tv_recon") == frozenset()
+    assert len(weights_sha256("restormer")) == 64
+    patients = training_patients("restormer")
+    assert patients and not patients & source_ids(HELD_OUT)
+
+
+def test_no_image_of_the_pool_is_shipped() -> None:
+    folder = Path(os.environ.get("READERSTUDY_SHARED_DATA", "")) / "pool"
+    if not (folder / "manifest.csv").is_file():
+        pytest.skip("READERSTUDY_SHARED_DATA names no folder with the image pool")
+    assert {p.suffix for p in WEIGHTS.iterdir() if p.is_file()} <= {".safetensors", ".md", ".json", ".py"}
