@@ -45,8 +45,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return HttpResponse("The database does not answer.\n", content_type="text/plain", status=503)
-    if not settings.PIXELS_DIR.is_dir():
-        return HttpResponse("The pixel store is missing.\n", content_type="text/plain", status=503)
+    try:
+        settings.PIXELS_DIR.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return HttpResponse("The pixel store can't be written.\n", content_type="text/plain", status=503)
     return HttpResponse("ready\n", content_type="text/plain")
 
 

@@ -161,4 +161,4 @@ def order_balance(request: SignedInRequest, pk: UUID) -> HttpResponse:
     found, _ = study_for(request.user, pk, COORDINATOR)
     if found.state == Study.State.DRAFT:
         raise Http404
-    return render(request, "conduct/balance.html", {"study": found, "report": balance(found, protocol_of(found))})
+    return render(request, "conduct/balance.html", {"study": found, "rules": balance(found, protocol_of(found)).rules})

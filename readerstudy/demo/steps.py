@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,10 +89,16 @@ def _import(path: Path, source: Source, people: People, no_quarantine: str) -> I
 
 
 def _print_refusals(batch: Import, names: dict[int, str]) -> None:
-    refused = batch.files.filter(status=ImportedFile.Status.REFUSED)
-    for row in refused:
-        print(f"  refused {names.get(row.number, row.number)}: {row.reason}")
-    print(f"  {batch.accepted} files accepted, {batch.refused} refused, {batch.quarantined} quarantined.")
+    """One line per reason here, one line per file in a file of its own."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for row in batch.files.exclude(status=ImportedFile.Status.ACCEPTED).order_by("number"):
+        reasons[f"{row.status}: {row.reason}"].append(names.get(row.number, f"file {row.number}"))
+    for reason, files in reasons.items():
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        print(f"  {files[0]}{more}: {reason}")
+    path = settings.DATA_DIR / "demo" / "not-accepted.txt"
+    path.write_text("".join(f"{name}: {reason}\n" for reason, files in reasons.items() for name in files))
+    print(f"  {batch.accepted} files accepted, {batch.refused} refused, {batch.quarantined} quarantined: {path}")
 
 
 def import_phantoms(size: Size, people: People) -> None:

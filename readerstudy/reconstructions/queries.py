@@ -42,7 +42,7 @@ def runs() -> QuerySet[Run]:
         total=Count("measurement__case__slices", distinct=True),
         done=Count("reconstructions", filter=~Q(reconstructions__pixels=""), distinct=True),
         failed=Count("reconstructions", filter=Q(reconstructions__pixels=""), distinct=True),
-    )
+    ).order_by("-created_at", "pk")
 
 
 def find_reconstructions(

@@ -1,5 +1,7 @@
 """The role matrix: what every URL answers to every role. A URL without a row here fails a test.
 
+The study is open: before unblinding nobody gets a number, a figure or a table.
+
 Roles: stranger (signed in, no role), nobody (not signed in), reader, coordinator and analyst of the study,
 administrator. ``302`` for nobody is the way to the sign-in page.
 """
@@ -10,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 ROLES = ("nobody", "stranger", "reader", "coordinator", "analyst", "administrator")
-CONTACT = 302
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ ROWS = [
     Row("conduct:waive", POSTED, ("study", "session_pk"), post=True),
     Row("conduct:transition", POSTED, ("study", "open_verb"), post=True),
     Row("analytics:results", ANALYST, ("study",)),
+    Row("analytics:compute", (302, 404, 404, 409, 409, 404), ("study",), post=True),
+    Row("analytics:status", ANALYST, ("study",)),
+    Row("analytics:figure", (302, 404, 404, 404, 404, 404), ("study", "figure", "svg")),
+    Row("analytics:export", (302, 404, 404, 404, 404, 404), ("study",)),
+    Row("analytics:statistics", (302, 404, 404, 404, 404, 404), ("study",)),
+    Row("analytics:table", (302, 404, 404, 404, 404, 404), ("study", "table")),
     Row("reading:worklist", SIGNED_IN),
     Row("reading:csrf", EVERYBODY),
     Row("reading:answers", (401, 404, 200, 404, 404, 404), post=True, data={}),

@@ -55,19 +55,21 @@ def url_of(row: Row, world: World) -> str:
     return reverse(row.name, args=[known[name] for name in row.arguments])
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_every_role_gets_what_the_matrix_says(row: Row, world: World, people: dict[str, User | None]) -> None:
-    url = url_of(row, world)
-    for role, expected in zip(ROLES, row.statuses, strict=True):
-        client = Client()
-        if (user := people[role]) is not None:
-            client.force_login(user)
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_gets_what_the_matrix_says(role: str, world: World, people: dict[str, User | None]) -> None:
+    client = Client()
+    if (user := people[role]) is not None:
+        client.force_login(user)
+    wrong = []
+    for row in ROWS:
+        url, expected = url_of(row, world), row.statuses[ROLES.index(role)]
         if row.name == "reading:answers":
-            body = _answer(world)
-            response = client.post(url, body, content_type="application/json")
+            response = client.post(url, _answer(world), content_type="application/json")
         else:
             response = client.post(url, row.data or {}) if row.post else client.get(url)
-        assert response.status_code == expected, f"{role} gets {response.status_code} from {url}"
+        if response.status_code != expected:
+            wrong.append(f"{role} gets {response.status_code}, not {expected}, from {url}")
+    assert not wrong, "\n".join(wrong)
 
 
 def _answer(world: World) -> dict[str, Any]:
@@ -83,8 +85,7 @@ def names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterato
             inner = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
             yield from names(pattern.url_patterns, inner)
         else:
-            assert pattern.name, f"{pattern.pattern} has no name."
-            yield f"{prefix}{pattern.name}"
+            yield f"{prefix}{pattern.name or pattern.pattern}"
 
 
 def test_no_url_without_a_row() -> None:
@@ -94,11 +95,13 @@ def test_no_url_without_a_row() -> None:
     assert rows - ours == set(), "These rows have no URL any more."
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.post], ids=lambda row: row.name)
-def test_a_verb_of_change_refuses_get(row: Row, world: World) -> None:
-    client = Client()
-    client.force_login(world.readers[0] if row.name.startswith("reading:") else world.coordinator)
-    assert client.get(url_of(row, world)).status_code == 405
+def test_a_verb_of_change_refuses_get(world: World) -> None:
+    for row in ROWS:
+        if not row.post:
+            continue
+        client = Client()
+        client.force_login(world.readers[0] if row.name.startswith("reading:") else world.coordinator)
+        assert client.get(url_of(row, world)).status_code == 405, row.name
 
 
 def test_answers_need_a_csrf_token(world: World) -> None:
