@@ -82,9 +82,9 @@ def agreement(figure: Figure, document: Document) -> None:
         ("krippendorff_alpha_ordinal", "Alpha (ordinal)"),
         ("percent_agreement", "Agreeing pairs"),
     )
-    for index, (key, title) in enumerate(panels):
-        axes = figure.add_subplot(1, 3, index + 1)
-        lowest = 0.0
+    drawn = figure.subplots(1, len(panels), sharex=True)
+    lowest = 0.0
+    for index, (axes, (key, title)) in enumerate(zip(drawn, panels, strict=True)):
         for row, arm in enumerate(arms):
             estimate = document["arms"].get(arm["key"], {}).get("agreement", {}).get(key, {})
             colour = COLOURS[row % len(COLOURS)]
@@ -95,11 +95,10 @@ def agreement(figure: Figure, document: Document) -> None:
                 _paper_mark(axes, arm, row, "kappa")
         _arm_axis(axes, [arm["title"] if index == 0 else "" for arm in arms])
         axes.set_title(title, fontsize=9)
-        axes.set_xlim(max(-1.0, lowest - 0.05), 1.03)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         axes.grid(axis="x")
-        if index == 0:
-            _keys(axes, "95 % intervals", arms)
+    drawn[0].set_xlim(max(-1.0, lowest - 0.05), 1.03)
+    _keys(drawn[0], "95 % intervals", arms)
 
 
 def fid_med(figure: Figure, document: Document) -> None:
@@ -166,7 +165,7 @@ def modalities(figure: Figure, document: Document) -> None:
 def readers(figure: Figure, document: Document) -> None:
     """Reader by arm; numbers are written into the cells where there is room."""
     arms, names = document["study"]["arms"], document["study"]["readers"]
-    figure.set_size_inches(max(WIDTH * 0.75, 2.4 + 0.42 * min(len(names), 24)), 1.3 + 0.42 * len(arms))
+    figure.set_size_inches(max(WIDTH, 2.4 + 0.42 * min(len(names), 24)), 1.1 + 0.42 * len(arms))
     axes = figure.subplots()
     cells = [[document["reader_means"][arm["key"]][name]["value"] for name in names] for arm in arms]
     values = np.array([[np.nan if cell is None else cell for cell in row] for row in cells], dtype=float)
@@ -179,7 +178,7 @@ def readers(figure: Figure, document: Document) -> None:
     if len(names) <= 16:
         for row, column in np.ndindex(values.shape):
             value = values[row, column]
-            dark = np.isfinite(value) and _luminance(image.to_rgba(np.array([value]))[0]) < 0.45
+            dark = np.isfinite(value) and _luminance(image.to_rgba(np.array([value]))[0]) < 0.52
             text = f"{value:.2f}" if np.isfinite(value) else "none"
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if dark else INK)
     figure.colorbar(image, ax=axes, label="Mean score", ticks=document["categories"], pad=0.02)

@@ -20,15 +20,21 @@ class Printed:
 UNDEFINED = "undefined"
 
 
+def fixed(value: float, digits: int) -> str:
+    """The number with so many decimals; what rounds to zero has no sign."""
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
 def estimate(data: Mapping[str, Any], digits: int = 2, scale: float = 1.0) -> Printed:
     """An estimate of the contract, times ``scale`` (100 for percent)."""
     if data.get("value") is None:
         return Printed(UNDEFINED, reason=str(data.get("undefined", "not computed")))
     low, high, method = data.get("ci_low"), data.get("ci_high"), str(data.get("method", ""))
-    value = f"{scale * data['value']:.{digits}f}"
+    value = fixed(scale * data["value"], digits)
     if low is None or high is None:
         return Printed(value, reason=method)
-    return Printed(value, f"{scale * low:.{digits}f} to {scale * high:.{digits}f}", method=method)
+    return Printed(value, f"{fixed(scale * low, digits)} to {fixed(scale * high, digits)}", method=method)
 
 
 def number(data: Any, digits: int = 2) -> Printed:
@@ -37,7 +43,7 @@ def number(data: Any, digits: int = 2) -> Printed:
         return Printed(UNDEFINED, reason=str(data.get("undefined", "not computed")))
     if data is None:
         return Printed(UNDEFINED, reason="not computed")
-    return Printed(f"{data:.{digits}f}")
+    return Printed(fixed(data, digits))
 
 
 def p_value(data: Any) -> Printed:
