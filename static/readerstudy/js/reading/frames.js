@@ -2,7 +2,7 @@
  * Fetches the frames of the image at hand and of the next ones, keeps a few, drops the rest.
  *
  * @typedef {import("./session.js").Item} Item
- * @typedef {"loading" | "unreachable" | "login" | "gone"} Trouble
+ * @typedef {null | "unreachable" | "login"} Trouble
  */
 
 const AHEAD = 3;
@@ -18,7 +18,7 @@ export class Frames {
   #trouble;
   #wakers = new Set();
 
-  /** @param {(trouble: Trouble) => void} trouble told while an image cannot be had */
+  /** @param {(trouble: Trouble) => void} trouble told while an image cannot be had, and null when one came */
   constructor(trouble) {
     this.#trouble = trouble;
     for (const event of ["online", "focus"]) addEventListener(event, () => this.wake());
@@ -68,7 +68,10 @@ export class Frames {
         const response = await fetch(url, /** @type {any} */ ({ priority, signal, cache: "no-store", redirect: "manual" }));
         if (response.ok) {
           const bytes = await response.arrayBuffer();
-          if (bytes.byteLength === length) return bytes;
+          if (bytes.byteLength === length) {
+            this.#trouble(null);
+            return bytes;
+          }
         }
         if ([404, 410, 423].includes(response.status)) throw new Gone(url);
         const signedOut = response.type === "opaqueredirect" || [401, 403].includes(response.status);

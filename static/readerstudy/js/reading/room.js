@@ -243,7 +243,8 @@ class Room {
 
   #frameTrouble(trouble) {
     this.#status.frameNeedsLogin(trouble === "login");
-    if (!this.#painted && this.#session.current) find("#stage-note").textContent = text(trouble === "login" ? "image_login" : "image_unreachable");
+    if (!trouble || this.#painted || !this.#session.current) return;
+    find("#stage-note").textContent = text(trouble === "login" ? "image_login" : "image_unreachable");
   }
 
   /** The first try warns, the second goes: the answers stay on this computer. */

@@ -248,8 +248,10 @@ class Viewer {
 
   #resize(device) {
     const box = this.#element.getBoundingClientRect();
-    const width = device?.inlineSize ?? Math.round(box.width * devicePixelRatio);
-    const height = device?.blockSize ?? Math.round(box.height * devicePixelRatio);
+    // The exact count of device pixels where the browser gives one that can be true (emulated screens give another).
+    const exact = (given, length) => (given && Math.abs(given - length * devicePixelRatio) < 2 ? given : Math.round(length * devicePixelRatio));
+    const width = exact(device?.inlineSize, box.width);
+    const height = exact(device?.blockSize, box.height);
     if (!width || !height) return;
     this.#density = box.width ? width / box.width : devicePixelRatio;
     if (width === this.#canvas.width && height === this.#canvas.height && this.#size.width === width && this.#size.height === height) return;
