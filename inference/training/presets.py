@@ -46,14 +46,14 @@ def _paper(crop: int, network: Mapping[str, object], **options: float) -> Preset
 
 PRESETS: dict[str, dict[str, Preset]] = {
     "pix2pix": {
-        "light": Preset(4, 256, 4e-4, {"features": 12, "residual": True, "dropout": 0.0}, steps=600,
+        "light": Preset(4, 256, 1e-3, {"features": 12, "residual": True, "dropout": 0.0}, steps=150,
                         mixed_precision=True, options={"l1": 100.0, "discriminator": 16}),
         "small": Preset(16, 256, 2e-4, {"features": 16}, steps=20_000, mixed_precision=True,
                         betas=(0.5, 0.999), options={"l1": 100.0, "discriminator": 64}),
         "paper": _paper(256, {"features": 64}, l1=100.0, discriminator=64),
     },
     "restormer": {
-        "light": Preset(8, 64, 1e-3, {"dim": 16, "blocks": [1, 1, 1, 2], "refinement": 1}, steps=500,
+        "light": Preset(8, 64, 1e-3, {"dim": 16, "blocks": [1, 1, 1, 2], "refinement": 1}, steps=300,
                         validate_every=100, mixed_precision=True),
         "small": Preset(16, 128, 3e-4, _RESTORMER_SMALL, steps=30_000, mixed_precision=True),
         "paper": _paper(128, _RESTORMER_PAPER),

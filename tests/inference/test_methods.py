@@ -105,7 +105,7 @@ def test_reference_needs_its_reference(methods: dict[str, Method]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "settings", "words"),
+    ("key", "given", "words"),
     [
         ("nothing", {}, "There is no method 'nothing': choose one of reference"),
         ("pix2pix", {"stepz": 1}, "Pix2Pix has no setting 'stepz': its settings are data_consistency"),
@@ -116,9 +116,9 @@ def test_reference_needs_its_reference(methods: dict[str, Method]) -> None:
         ("restormer", {"data_consistency": 1}, "set data_consistency to true or false, not 1"),
     ],
 )
-def test_wrong_settings_say_what_is_allowed(key: str, settings: dict[str, object], words: str) -> None:
+def test_wrong_settings_say_what_is_allowed(key: str, given: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError) as caught:
-        validate_settings(key, settings)
+        validate_settings(key, given)
     assert words in str(caught.value)
 
 
