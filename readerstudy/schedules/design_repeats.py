@@ -53,12 +53,17 @@ class RepeatPlacer:
         for showing in showings:
             self.counts[showing.session][showing.item] += 1
 
-    def place(self, number: int) -> bool:
-        """Spreads `number` repeats over all sessions but the first; False where not all found a place."""
+    def place(self, number: int, evenly: bool) -> bool:
+        """Spreads `number` repeats over all sessions but the first; False where not all found a place.
+
+        `evenly` gives the earlier sessions what doesn't divide; else chance says which sessions get it.
+        """
         sessions = len(self.counts)
         left = number
         for session in range(1, sessions):
-            quota = -(-left // (sessions - session))
+            quota, rest = divmod(left, sessions - session)
+            if rest and (evenly or self.stream.below(sessions - session) < rest):
+                quota += 1
             total = sum(self.counts[session]) + quota
             for _ in range(quota):
                 if not self._place_one(session, total):

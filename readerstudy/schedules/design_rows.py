@@ -11,6 +11,7 @@ from readerstudy.schedules.stream import Stream
 
 Row = tuple[int, ...]
 MOST_SUBSETS = 100
+EXCHANGES = 150
 
 
 def williams_rows(arms: int) -> list[Row]:
@@ -82,9 +83,18 @@ def _left_over(arms: int, slices: int, lengths: tuple[int, ...], stream: Stream)
     pool, fixed, extra = _pools(arms, slices, square)
     if comb(arms, extra) <= MOST_SUBSETS:
         return list(fixed) + list(stream.choice(_best_subsets(arms, slices, lengths, square)))
-    tried = [(*fixed, *stream.sample(pool, extra)) for _ in range(40)]
-    scores = [_imbalance(arms, slices, lengths, rows) for rows in tried]
-    return list(tried[scores.index(min(scores))])
+    mixed = stream.shuffle(pool)
+    score = _imbalance(arms, slices, lengths, (*fixed, *mixed[:extra]))
+    for _ in range(EXCHANGES):
+        if not score:
+            break
+        other = list(mixed)
+        inside, outside = stream.below(extra), extra + stream.below(len(pool) - extra)
+        other[inside], other[outside] = other[outside], other[inside]
+        changed = _imbalance(arms, slices, lengths, (*fixed, *other[:extra]))
+        if changed <= score:
+            mixed, score = other, changed
+    return [*fixed, *mixed[:extra]]
 
 
 def _pools(arms: int, slices: int, square: int) -> tuple[Row, Row, int]:
@@ -111,7 +121,6 @@ def least_imbalance(arms: int, slices: int, lengths: tuple[int, ...]) -> int:
     return _imbalance(arms, slices, lengths, fixed + _best_subsets(arms, slices, lengths, 0)[0])
 
 
-@cache
 def _imbalance(arms: int, slices: int, lengths: tuple[int, ...], left_over: Row) -> int:
     """Presentations by which the rounds that lie whole in a session spoil its balance beyond repair."""
     rows = williams_rows(arms)

@@ -97,7 +97,8 @@ def blocks_avoidable(design: Design) -> bool:
     if design.kind == "balanced":
         return len(design.slices) != design.arms
     smallest = min(Counter(s.modality for s in design.slices).values())
-    return design.kind == "blocked_by_modality" and smallest >= 3 * design.arms
+    sessions_per_round = -(-design.sessions // design.arms)
+    return design.kind == "blocked_by_modality" and smallest >= 3 * design.arms * sessions_per_round
 
 
 def repeat_count(design: Design) -> int:

@@ -48,8 +48,11 @@ __all__ = [
 LABEL = "design/v1"
 FIRST_ATTEMPTS = 12
 LAST_ATTEMPTS = 150
+LARGE = 200
+LARGE_ATTEMPTS = 40
 LENIENT_AFTER = 2
-REPEAT_TRIES = 8
+REPEAT_TRIES = 12
+EVEN_TRIES = 6
 REDRAWS = 16
 SWEEPS = 60
 PAIR_SWEEPS = 72
@@ -132,6 +135,8 @@ class _ReaderDraw:
         )
         for number, gap in enumerate(gaps):
             attempts = LAST_ATTEMPTS if number == len(gaps) - 1 else FIRST_ATTEMPTS
+            if self.rounds * len(self.modalities) > LARGE:
+                attempts = min(attempts, LARGE_ATTEMPTS)
             for attempt in range(attempts):
                 chance = self.stream.substream(f"gap/{gap}/attempt/{attempt}")
                 first = self._first_showings(gap, attempt, chance)
@@ -200,7 +205,7 @@ class _ReaderDraw:
                 self.design.kind,
                 chance.substream(f"repeats/{again}"),
             )
-            if placer.place(number) and not self._betrays(placer.list):
+            if placer.place(number, again < EVEN_TRIES) and not self._betrays(placer.list):
                 return placer.list
         return None
 
