@@ -30,14 +30,10 @@ def _check(value: Any, where: str) -> None:
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            raise ValueError(
-                f"{where} holds text that isn't valid Unicode; replace the broken character."
-            ) from None
+            raise ValueError(f"{where} holds text that isn't valid Unicode; replace the broken character.") from None
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(
-                f"{where} is {value}; only finite numbers can be hashed, so leave it out or use null."
-            )
+            raise ValueError(f"{where} is {value}; only finite numbers can be hashed, so leave it out or use null.")
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             _check(item, f"{where}[{index}]")
@@ -48,17 +44,13 @@ def _check(value: Any, where: str) -> None:
             _check(key, f"A key of {where}")
             _check(item, f"{where}.{key}")
     else:
-        raise ValueError(
-            f"{where} is a {type(value).__name__}; turn it into text, numbers, lists or objects first."
-        )
+        raise ValueError(f"{where} is a {type(value).__name__}; turn it into text, numbers, lists or objects first.")
 
 
 def commitment(secret: bytes, orders_json: Any, protocol_hash: str) -> str:
     """SHA-256 (hex) over canonical JSON of {"protocol": hash, "schedules": orders, "secret": hex}."""
     if len(secret) != SECRET_BYTES:
-        raise ValueError(
-            f"The secret has {len(secret)} bytes; make one of exactly {SECRET_BYTES} random bytes."
-        )
+        raise ValueError(f"The secret has {len(secret)} bytes; make one of exactly {SECRET_BYTES} random bytes.")
     if not re.fullmatch(r"[0-9a-f]{64}", protocol_hash):
         raise ValueError("The protocol's hash must be 64 lower-case hexadecimal digits; give its SHA-256.")
     sealed = {"secret": secret.hex(), "schedules": orders_json, "protocol": protocol_hash}

@@ -51,8 +51,7 @@ def _pair_problems(design: Design) -> Iterator[str]:
     most = len(all_pairs(design.arms))
     if not design.arms - 1 <= wanted <= most:
         yield (
-            f"{wanted} pairs per slice can't connect {design.arms} arms once each; "
-            f"choose {design.arms - 1} to {most}."
+            f"{wanted} pairs per slice can't connect {design.arms} arms once each; choose {design.arms - 1} to {most}."
         )
 
 

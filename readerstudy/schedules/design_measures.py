@@ -23,9 +23,7 @@ class ReaderView:
     def __init__(self, design: Design, order: ReaderOrder) -> None:
         self.design, self.order = design, order
         pairs = design.kind == "pairwise"
-        self.all_items: list[Item] = (
-            list(all_pairs(design.arms)) if pairs else [(a,) for a in range(design.arms)]
-        )
+        self.all_items: list[Item] = list(all_pairs(design.arms)) if pairs else [(a,) for a in range(design.arms)]
         self.first = [p for p in order.positions if p.repeat_of is None]
         self.repeats = [p for p in order.positions if p.repeat_of is not None]
         self.sessions: list[list[Position]] = [[] for _ in range(design.sessions)]
@@ -147,9 +145,7 @@ class ReaderView:
                 faults += 1
                 continue
             first = positions[p.repeat_of]
-            same = (
-                first.repeat_of is None and first.slice == p.slice and first.arms == tuple(reversed(p.arms))
-            )
+            same = first.repeat_of is None and first.slice == p.slice and first.arms == tuple(reversed(p.arms))
             faults += not (same and first.session < p.session)
         sources = Counter(p.repeat_of for p in self.repeats)
         return faults + sum(count - 1 for count in sources.values())

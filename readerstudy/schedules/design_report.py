@@ -143,9 +143,7 @@ def _sequence(sheet: _Sheet) -> None:
     gap = reachable_gaps(rounds, n, design.sessions, design.minimum_gap, repeats)[-1]
     note = ""
     if gap < design.minimum_gap:
-        note = (
-            f"With {n} slices, each once a round, {gap} can be the most that the other rules leave room for."
-        )
+        note = f"With {n} slices, each once a round, {gap} can be the most that the other rules leave room for."
     text = "Presentations from one showing of a slice to the next"
     sheet.add("gap", text, ReaderView.smallest_gap, gap, sense="at least", note=note)
     text = f"The same {sheet.what} in a row"

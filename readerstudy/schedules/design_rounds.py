@@ -13,9 +13,7 @@ TRIES_PER_FAULT = 24
 PATIENCE = 15
 
 
-def order_rounds(
-    modalities: Sequence[str], rounds: int, gap: int, blocked: bool, stream: Stream
-) -> list[list[int]]:
+def order_rounds(modalities: Sequence[str], rounds: int, gap: int, blocked: bool, stream: Stream) -> list[list[int]]:
     """Per round the slices' indices in order of reading, each slice at least `gap` after its last showing.
 
     `gap` is at most the number of slices; then at each place some slice is always free, because the slices

@@ -129,9 +129,7 @@ def _imbalance(arms: int, slices: int, lengths: tuple[int, ...], left_over: Row)
     for row, count in zip(rows, used, strict=True):
         for number, arm in enumerate(row):
             in_round[number][arm] += count
-    return sum(
-        _excess(arms, slices, in_round, group, first) for first, group in _aligned_groups(slices, lengths)
-    )
+    return sum(_excess(arms, slices, in_round, group, first) for first, group in _aligned_groups(slices, lengths))
 
 
 def _aligned_groups(slices: int, lengths: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:

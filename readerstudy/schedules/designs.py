@@ -64,9 +64,7 @@ def make_orders(design: Design, secret: bytes) -> tuple[ReaderOrder, ...]:
     Raises DesignError, with one sentence that says what to change, if the design can't be made.
     """
     if len(secret) != SECRET_BYTES:
-        raise ValueError(
-            f"The secret has {len(secret)} bytes; make one of exactly {SECRET_BYTES} random bytes."
-        )
+        raise ValueError(f"The secret has {len(secret)} bytes; make one of exactly {SECRET_BYTES} random bytes.")
     check_design(design)
     stream = Stream(secret, LABEL)
     subsets = _pair_subsets(design, stream.substream("pairs"))

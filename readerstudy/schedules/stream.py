@@ -51,9 +51,7 @@ class Stream:
     def below(self, n: int) -> int:
         """An integer from 0 to n - 1, each equally likely (draws that fall outside are thrown away)."""
         if n < 1:
-            raise ValueError(
-                f"A draw needs at least one possibility, not {n}; check that the list isn't empty."
-            )
+            raise ValueError(f"A draw needs at least one possibility, not {n}; check that the list isn't empty.")
         bits = (n - 1).bit_length()
         size = (bits + 7) // 8
         while True:

@@ -58,18 +58,13 @@ def test_commitment_vector() -> None:
         f'"reader":0}}],"secret":"{SECRET.hex()}"}}'
     )
     assert commitment(SECRET, ORDERS, PROTOCOL) == hashlib.sha256(sealed.encode()).hexdigest()
-    assert (
-        commitment(SECRET, ORDERS, PROTOCOL)
-        == "01dda90b4848c2d73b90ee980247923149972d2069ac2daf3c7dc77e3608a8e4"
-    )
+    assert commitment(SECRET, ORDERS, PROTOCOL) == "01dda90b4848c2d73b90ee980247923149972d2069ac2daf3c7dc77e3608a8e4"
 
 
 def test_verify_accepts_the_truth_and_nothing_else() -> None:
     shown = commitment(SECRET, ORDERS, PROTOCOL)
     assert verify(shown, SECRET, ORDERS, PROTOCOL)
-    changed: list[dict[str, Any]] = [
-        {"reader": 0, "positions": [{"slice": "s1", "arms": [0, 2], "repeat_of": None}]}
-    ]
+    changed: list[dict[str, Any]] = [{"reader": 0, "positions": [{"slice": "s1", "arms": [0, 2], "repeat_of": None}]}]
     assert not verify(shown, SECRET, changed, PROTOCOL)
     assert not verify(shown, SECRET[:-1] + b"\x00", ORDERS, PROTOCOL)
     assert not verify(shown, SECRET, ORDERS, hashlib.sha256(b"another").hexdigest())

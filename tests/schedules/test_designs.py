@@ -49,9 +49,7 @@ VECTORS = {
         "718d881889adc73645a44faf91625c8e6eab4655fdd0384f66848760c00560bb",
     ),
     "blocked": (
-        Design(
-            arms=4, slices=slices(16, 15, 13), sessions=4, kind="blocked_by_modality", readers=2, repeats=8
-        ),
+        Design(arms=4, slices=slices(16, 15, 13), sessions=4, kind="blocked_by_modality", readers=2, repeats=8),
         "e3a117aec24744e820733813691749a8ec5bd989a94fd94c5f1e78d683febc3b",
     ),
     "pairwise": (
@@ -143,11 +141,7 @@ def test_another_secret_gives_other_orders() -> None:
 def test_orders_of_readers_and_secrets_are_unrelated() -> None:
     """Arm by place over 600 orders: even, and no place tells anything about the next reader's."""
     design = Design(arms=4, slices=slices(12), sessions=4, minimum_gap=4, readers=30)
-    orders = [
-        order
-        for number in range(20)
-        for order in make_orders(design, hashlib.sha256(bytes([number])).digest())
-    ]
+    orders = [order for number in range(20) for order in make_orders(design, hashlib.sha256(bytes([number])).digest())]
     at = [[order.positions[place].arms[0] for order in orders] for place in range(48)]
     total = 0.0
     for arms in at:

@@ -59,9 +59,7 @@ def check_by_hand(design: Design, order: ReaderOrder) -> None:
     n = len(design.slices)
     assert len(first) == n * design.arms
     for number in arms:
-        assert sorted(p.slice for p in first[number * n : (number + 1) * n]) == sorted(
-            s.key for s in design.slices
-        )
+        assert sorted(p.slice for p in first[number * n : (number + 1) * n]) == sorted(s.key for s in design.slices)
     rows = {s.key: [p.arms[0] for p in first if p.slice == s.key] for s in design.slices}
     assert all(sorted(row) == list(arms) for row in rows.values())
     assert ranged([sum(row[0] == a for row in rows.values()) for a in arms]) <= 1

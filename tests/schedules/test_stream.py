@@ -24,9 +24,7 @@ def chi_square(counts: Counter[int], cells: int) -> float:
 def test_first_block_is_the_documented_hash() -> None:
     label = "vectors"
     first = hashlib.sha256(DOMAIN + (7).to_bytes(4, "big") + label.encode() + SECRET + bytes(8)).digest()
-    second = hashlib.sha256(
-        DOMAIN + (7).to_bytes(4, "big") + label.encode() + SECRET + bytes(7) + b"\x01"
-    ).digest()
+    second = hashlib.sha256(DOMAIN + (7).to_bytes(4, "big") + label.encode() + SECRET + bytes(7) + b"\x01").digest()
     assert Stream(SECRET, label).read(50) == (first + second)[:50]
 
 
@@ -118,8 +116,7 @@ def test_refusals_say_what_to_do() -> None:
 @pytest.mark.parametrize("seed", ["0", "1", "4242"])
 def test_same_on_any_hash_seed(seed: str) -> None:
     program = (
-        "from readerstudy.schedules.stream import Stream;"
-        "print(Stream(bytes(range(32)), 'seeded').shuffle(range(30)))"
+        "from readerstudy.schedules.stream import Stream;print(Stream(bytes(range(32)), 'seeded').shuffle(range(30)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
