@@ -17,11 +17,13 @@ Rooms = Callable[..., FakeRoom]
 SETUP = """async ([encoded, meta, options, size]) => {
   const { createViewer } = await import("/static/readerstudy/js/viewer/viewer.js");
   const box = document.createElement("div");
-  Object.assign(box.style, { position: "fixed", left: "20px", top: "10px", width: size[0] + "px", height: size[1] + "px" });
+  const [width, height] = size.map((length) => length + "px");
+  Object.assign(box.style, { position: "fixed", left: "20px", top: "10px", width, height });
   document.body.replaceChildren(box);
   const viewer = createViewer(box, options);
   const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
-  viewer.load(bytes, { key: "a", intercept: -1024, slope: 1, spacing: null, window: { center: 40, width: 400 }, ...meta });
+  const start = { center: 40, width: 400 };
+  viewer.load(bytes, { key: "a", intercept: -1024, slope: 1, spacing: null, window: start, ...meta });
   await new Promise((resolve) => { viewer.on("painted", resolve); viewer.show("a"); });
   window.viewer = viewer;
 }"""
