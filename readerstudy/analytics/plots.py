@@ -254,7 +254,10 @@ def _point(axes: Axes, title: str, distance: Mapping[str, Any], mean: Mapping[st
     face = "white" if distance["marked"] else colour
     axes.plot(x, y, MARKERS[row % len(MARKERS)], color=colour, markerfacecolor=face, markersize=6.5, zorder=4)
     label = f"{title}\nn = {distance['n']}" + (" (too few)" if distance["marked"] else "")
-    axes.annotate(label, (x, y), (7, 5), textcoords="offset points", fontsize=7)
+    # Above and below in turn, since arms of like quality lie close together.
+    above = row % 2 == 0
+    place, side = (7, 5) if above else (7, -5), "bottom" if above else "top"
+    axes.annotate(label, (x, y), place, textcoords="offset points", fontsize=7, va=side)
 
 
 def _regression(axes: Axes, fit: Mapping[str, Any], points: Sequence[tuple[float, float]]) -> None:
