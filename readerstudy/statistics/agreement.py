@@ -7,6 +7,7 @@ Reliability, 4th ed. (2014), chapters 2, 3 and 5, whose linearised variances are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from readerstudy.statistics.intervals import Clusters, linearised
 NO_PAIRS = "no unit has two scores or more"
 ONE_CATEGORY = "all scores are in one category, so that chance agreement is complete"
 FLAT = 1e-12
+# No lower bound: with gaps Gwet's generalised forms can fall below -1 on very small tables.
+KAPPA_BOUNDS = (-math.inf, 1.0)
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def fleiss_kappa(counts: FloatArray, clusters: Clusters) -> Result:
     if isinstance(result, Undefined):
         return result
     value, influence = result
-    return linearised(value, influence, clusters, "Gwet's unconditional", (-1.0, 1.0))
+    return linearised(value, influence, clusters, "Gwet's unconditional", KAPPA_BOUNDS)
 
 
 def fleiss_z(counts: FloatArray) -> float | Undefined:
@@ -202,4 +205,4 @@ def gwet_ac(counts: FloatArray, weights: FloatArray, clusters: Clusters) -> Resu
     factor = float(weights.sum()) / (q * (q - 1))
     chance = factor * float(shares @ (1 - shares))
     value, influence = chance_corrected(observed, chance, factor * (observed.share @ (1 - shares)))
-    return linearised(value, influence, clusters, "Gwet's unconditional", (-1.0, 1.0))
+    return linearised(value, influence, clusters, "Gwet's unconditional", KAPPA_BOUNDS)

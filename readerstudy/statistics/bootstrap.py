@@ -24,8 +24,8 @@ def resample_indices(n: int, seed: int, draws: int) -> Iterator[IntArray]:
 def resample_counts(n: int, seed: int, draws: int) -> Iterator[FloatArray]:
     """Chunks (d, n) of how often each unit stands in each resample."""
     for index in resample_indices(n, seed, draws):
-        offset = index + n * np.arange(len(index))[:, None]
-        yield np.bincount(offset.ravel(), minlength=n * len(index)).reshape(len(index), n).astype(np.float64)
+        index += n * np.arange(len(index))[:, None]
+        yield np.bincount(index.ravel(), minlength=n * len(index)).reshape(len(index), n).astype(np.float64)
 
 
 def canonical(sums: FloatArray) -> FloatArray:

@@ -29,6 +29,7 @@ ABSENT = Undefined("not in this model")
 BOUNDARY = 1e-3
 SEPARATED = 25.0
 GRADIENT = 1e-5
+LEAP = 40.0
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,17 @@ def maximise(model: Laplace, covariance: bool) -> Fit:
     k = layout.n_thresholds
 
     def constrained(free: FloatArray) -> tuple[FloatArray, FloatArray]:
-        gaps = np.exp(np.clip(free[1:k], -30, 30))
+        gaps = np.exp(free[1:k])
         return np.concatenate([free[:1], free[0] + np.cumsum(gaps), free[k:]]), gaps
 
     def objective(free: FloatArray) -> tuple[float, FloatArray]:
+        # A line search may leap to where the likelihood underflows: it is told to come back.
+        if (
+            np.abs(free).max() > LEAP
+            or (free[1:k] < -LEAP / 4).any()
+            or (free[k + layout.n_beta :] > 5).any()
+        ):
+            return 1e12, np.zeros_like(free)
         parameters, gaps = constrained(free)
         value, gradient = model.evaluate(parameters)
         tail = np.cumsum(gradient[:k][::-1])[::-1]

@@ -140,7 +140,8 @@ class Laplace:
             weight_slope=-(s_above + s_below) * given,
             density=(d_above * given, d_below * given),
             density_slope=(s_above * given, s_below * given),
-            p=np.exp(log_p),
+            # Far from any maximum a probability underflows; so does its density: the ratio is 0, not NaN.
+            p=np.maximum(np.exp(log_p), 1e-300),
         )
 
     def factor(self, weight: FloatArray, sd: FloatArray) -> Factor:

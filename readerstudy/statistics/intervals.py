@@ -71,7 +71,7 @@ class Clusters:
         """Why these clusters carry no interval, or None where they do."""
         if self.count >= self.minimum:
             return None
-        return f"{self.count} {self.noun}, at least {self.minimum} are needed"
+        return f"{self.noun}: {self.count}, at least {self.minimum} are needed"
 
 
 def linearised(

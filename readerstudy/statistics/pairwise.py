@@ -11,6 +11,7 @@ import numpy as np
 
 from readerstudy.statistics.agreement import (
     FLAT,
+    KAPPA_BOUNDS,
     ONE_CATEGORY,
     agreement_weights,
     chance_corrected,
@@ -46,7 +47,7 @@ def conger_kappa(codes: IntArray, q: int, clusters: Clusters) -> Result:
     expected = (others * shares).sum(axis=1)
     chance_per_unit = (n / per_reader * (looked_up - (given - per_reader / n) * expected)).sum(axis=1)
     value, influence = chance_corrected(observed, chance, chance_per_unit)
-    return linearised(value, influence, clusters, "Gwet's unconditional", (-1.0, 1.0))
+    return linearised(value, influence, clusters, "Gwet's unconditional", KAPPA_BOUNDS)
 
 
 def weighted_kappa(first: IntArray, second: IntArray, weights: FloatArray, clusters: Clusters) -> Result:

@@ -1,0 +1,202 @@
+"""The contract of ``analyse``: its shape, its numbers recomputed, and data that define nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from readerstudy.statistics.analyse import analyse
+from readerstudy.statistics.csv_tables import FidRow, MetricsTable, read_metrics, read_scores
+from readerstudy.statistics.table import ScoreTable, TableError
+from tests.statistics.independent_recompute import recompute
+from tests.statistics.tables import rows, scores, table
+
+FORM = [1, 2, 3, 4, 5]
+BLOCK = {"n_slices", "n_readers", "n_scores", "agreement", "opinion"}
+AGREEMENT = {
+    *("percent_agreement", "fleiss_kappa", "fleiss_kappa_per_category", "conger_kappa"),
+    *(f"krippendorff_alpha_{level}" for level in ("nominal", "ordinal", "interval")),
+    *("gwet_ac1", "gwet_ac2_linear", "gwet_ac2_quadratic", "kendall_w", "icc_2_1", "icc_2_k"),
+    *("pairwise_weighted_kappa_linear", "pairwise_weighted_kappa_quadratic"),
+}
+METRICS = MetricsTable(
+    tuple(FidRow(f"arm{a}", "", value) for a, value in enumerate((158.4, 94.7, 81.3, 48.6))),
+    tuple((f"arm{a}", (10.0 * a + 1, 10.0 * a + 2, 10.0 * a + 4)) for a in range(4)),
+)
+
+
+def run(given: ScoreTable, metrics: MetricsTable | None = None, clmm: bool = False) -> dict[str, Any]:
+    found = analyse(given, metrics, FORM, seed=0, draws=100, clmm=clmm)
+    return dict(json.loads(json.dumps(found, allow_nan=False)))
+
+
+def estimates(node: Any) -> list[dict[str, Any]]:
+    """Every E of a document."""
+    if isinstance(node, list):
+        return [each for child in node for each in estimates(child)]
+    if not isinstance(node, dict):
+        return []
+    own = [node] if {"value", "method"} <= node.keys() else []
+    return own + [each for child in node.values() for each in estimates(child)]
+
+
+def test_shape_of_the_contract() -> None:
+    found = run(table(scores(1)), METRICS, clmm=True)
+    assert found["categories"] == FORM and list(found["arms"]) == [f"arm{a}" for a in range(4)]
+    for block in (*found["arms"].values(), found["pooled"]):
+        assert block.keys() >= BLOCK and block["agreement"].keys() >= AGREEMENT
+        assert len(block["agreement"]["fleiss_kappa"]["bootstrap"]) == 2
+        assert list(block["agreement"]["fleiss_kappa_per_category"]) == ["1", "2", "3", "4", "5"]
+        assert list(block["agreement"]["pairwise_weighted_kappa_linear"])[:2] == ["R1-R2", "R1-R3"]
+        opinion = {"mean_score", "mean_score_slices_readers", "standard_deviation", "cannot_judge"}
+        assert block["opinion"].keys() >= opinion
+    assert found["pooled"]["n_slices"] == 160 and found["arms"]["arm0"]["n_scores"] == 200
+    assert [pair["arms"][1] for pair in found["comparisons"]] == [
+        "arm1",
+        "arm2",
+        "arm3",
+        "arm2",
+        "arm3",
+        "arm3",
+    ]
+    assert found["comparisons"][0]["mrmc"].keys() >= {"value", "ci_low", "ci_high", "method", "p", "df"}
+    for name in ("clmm", "clmm_crossed"):
+        model = found["omnibus"][name]
+        assert model.keys() >= {"reference", "log_odds", "sd_slice", "sd_reader", "log_likelihood"}
+    assert found["omnibus"]["friedman"].keys() >= {"chi2", "p"}
+    assert found["readers"]["R1"].keys() >= {"bias", "correlation_with_others"}
+    repeats = {"weighted_kappa_quadratic", "weighted_kappa_linear", "exact_repeat_share"}
+    assert found["intra_reader"]["R5"].keys() >= repeats and len(found["latency"]["welch"]) == 2
+    assert len(found["correlation"]["fid_med"]["leave_one_out_pearson"]) == 4
+    for estimate in estimates(found):
+        assert (estimate["ci_low"] is None) == (estimate["ci_high"] is None)
+        if estimate["ci_low"] is not None:
+            assert estimate["ci_low"] <= estimate["value"] + 1e-12 <= estimate["ci_high"] + 2e-12
+
+
+def test_absent_parts_are_undefined() -> None:
+    found = run(table(scores(1, slices=8)))
+    for absent in (found["correlation"]["fid_med"], found["latency"], found["omnibus"]["clmm"]):
+        assert absent["value"] is None and absent["undefined"]
+    assert found["intra_reader"]["R1"]["exact_repeat_share"]["value"] is None
+
+
+def test_repeats_count_nowhere_else() -> None:
+    cube = scores(2, slices=10)
+    again = ScoreTable.from_rows([*rows(cube), *rows(scores(3, slices=10), repeat=1)])
+    with_repeats, without = run(again), run(table(cube))
+    assert with_repeats.pop("intra_reader") != without.pop("intra_reader")
+    assert with_repeats == without
+
+
+def test_same_seed_same_file_other_seed_other_bootstrap() -> None:
+    given = table(scores(4, slices=15))
+    first, second = (analyse(given, None, FORM, seed, 200, clmm=False) for seed in (0, 0))
+    other = analyse(given, None, FORM, 1, 200, clmm=False)
+    assert json.dumps(first) == json.dumps(second)
+    kappas = [run["arms"]["arm0"]["agreement"]["fleiss_kappa"] for run in (first, other)]
+    assert kappas[0]["bootstrap"] != kappas[1]["bootstrap"] and kappas[0]["value"] == kappas[1]["value"]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.25])
+def test_independent_recomputation(tmp_path: Path, missing: float) -> None:
+    """Ten significant digits against an implementation in fractions that shares no line."""
+    cube = scores(5, slices=21, missing=missing)
+    modality = ("CT", "MR", "US") * 7
+    with (tmp_path / "scores.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["slice", "arm", "reader", "score", "modality"])
+        for row in rows(cube, modalities=modality):
+            writer.writerow(
+                [row.slice, row.arm, row.reader, "" if row.score is None else int(row.score), row.modality]
+            )
+    points = "".join(
+        f"arm{a},{m},{40 + 7 * a + i}\n" for a in range(4) for i, m in enumerate(("CT", "MR", ""))
+    )
+    (tmp_path / "metrics.csv").write_text("arm,modality,fid_med\n" + points)
+    again = recompute(str(tmp_path / "scores.csv"), str(tmp_path / "metrics.csv"))
+    found = run(read_scores(tmp_path / "scores.csv"), read_metrics(tmp_path / "metrics.csv"))
+    for arm, numbers in again["arms"].items():
+        block = found["arms"][arm]
+        pairs = {**block["agreement"], **block["opinion"]}
+        for name, value in numbers.items():
+            assert pairs[name]["value"] == pytest.approx(value, rel=1e-11)
+    fid = found["correlation"]["fid_med"]
+    assert fid["n"] == again["fid_med"]["n"] == 12
+    for name in ("slope", "intercept", "pearson"):
+        assert fid[name]["value"] == pytest.approx(again["fid_med"][name], rel=1e-11)
+
+
+def hole(change: Any) -> np.ndarray:
+    cube = scores(6, slices=12)
+    change(cube)
+    return cube
+
+
+def erase(*place: Any) -> Any:
+    return lambda cube: cube.__setitem__(place, np.nan)
+
+
+EVERY = slice(None)
+DEGENERATE = {
+    "all equal": np.full((10, 3, 4), 5.0),
+    "one slice": scores(1)[:1],
+    "one reader": scores(1)[:, :, :1],
+    "one arm": scores(1)[:, :1],
+    "one score": np.full((1, 1, 1), 3.0),
+    "reader without scores": hole(erase(EVERY, EVERY, 2)),
+    "arm without scores": hole(erase(EVERY, 1)),
+    "first arm without scores": hole(erase(EVERY, 0)),
+    "no scores": hole(erase(EVERY)),
+    "sparse": scores(7, slices=6, missing=0.7),
+    "constant arms": np.broadcast_to(np.array([1.0, 2, 5])[None, :, None], (8, 3, 4)),
+    "identical arms": scores(8, slices=10)[:, [0, 0, 0]],
+    "identical readers": scores(8, slices=10)[:, :, [0, 0, 0]],
+    "one dissenting score": np.where(np.arange(240).reshape(20, 3, 4) == 7, 4.0, 5.0),
+}
+
+
+@pytest.mark.parametrize("name", list(DEGENERATE))
+@pytest.mark.filterwarnings("error")
+def test_degenerate_data_give_strict_json_without_a_warning(name: str) -> None:
+    cube = DEGENERATE[name]
+    known = MetricsTable(METRICS.fid_med[: cube.shape[1]], METRICS.latency_ms[:1])
+    found = run(table(cube), known, clmm=True)
+    kappa = found["arms"]["arm0"]["agreement"]["fleiss_kappa"]
+    varies = len(np.unique(cube[:, 0][np.isfinite(cube[:, 0])])) > 1
+    several = np.isfinite(cube[:, 0]).sum(axis=1).max() > 1
+    assert (kappa["value"] is not None) == (bool(varies) and bool(several))
+
+
+def test_one_patient_has_no_interval_over_patients() -> None:
+    found = run(table(scores(1), patients=("P",) * 40))
+    pair, opinion = found["comparisons"][0], found["arms"]["arm0"]["opinion"]
+    for estimate in (pair["mrmc"], pair["mean_difference"], opinion["mean_score_patients"]):
+        assert estimate["value"] is not None and estimate["ci_low"] is None
+        assert "patients: 1, at least 6" in estimate["method"]
+    assert any("below 6" in warning for warning in found["warnings"])
+
+
+def test_modalities_have_blocks_of_their_own() -> None:
+    cube, modality = scores(1, slices=12), ("CT", "MR") * 6
+    found = run(table(cube, modalities=modality))
+    alone = run(table(cube[::2]))
+    own, other = found["modalities"]["CT"]["arm1"], alone["arms"]["arm1"]
+    assert own == other and list(found["modalities"]) == ["CT", "MR"]
+
+
+@pytest.mark.parametrize(("arm", "modality", "column"), [("x", "", "arm"), ("arm0", "CT", "modality")])
+def test_metrics_of_something_unknown(arm: str, modality: str, column: str) -> None:
+    unknown = MetricsTable((FidRow(arm, modality, 3.0, 4),))
+    with pytest.raises(TableError, match=f"Row 4 of the metrics, column {column}"):
+        run(table(scores(1, slices=6)), unknown)
+
+
+def test_a_score_off_the_form() -> None:
+    with pytest.raises(TableError, match="not one of the categories 1, 2, 3, 4"):
+        analyse(table(scores(1, slices=6)), None, [1, 2, 3, 4], draws=10)
