@@ -112,8 +112,10 @@ def fid_med(figure: Figure, document: Document) -> None:
         mean = document["arms"].get(arm["key"], {}).get("opinion", {}).get("mean_score", {})
         if distance.get("value") is None or mean.get("value") is None:
             continue
+        # Labels of arms with nearly the same score stand above and below in turn.
+        alike = sum(abs(mean["value"] - y) < 0.4 for _, y in points)
         points.append((distance["value"], mean["value"]))
-        _point(ours, arm["title"], distance, mean, row)
+        _point(ours, arm["title"], distance, mean, row, alike % 2 == 0)
     _regression(ours, document["correlation"]["fid_med"], points)
     ours.margins(x=0.2)
     for method, figures in PAPER.items():
@@ -244,7 +246,7 @@ def _keys(axes: Axes, text: str, arms: Sequence[Mapping[str, Any]]) -> None:
         axes.figure.legend(loc="outside upper left", ncols=2, handlelength=1.2, handletextpad=0.4)
 
 
-def _point(axes: Axes, title: str, distance: Mapping[str, Any], mean: Mapping[str, Any], row: int) -> None:
+def _point(axes: Axes, title: str, distance: Mapping[str, Any], mean: Mapping[str, Any], row: int, above: bool) -> None:
     """One arm; hollow where the number of images or patients is too small for a distance to mean much."""
     colour, x, y = COLOURS[row % len(COLOURS)], distance["value"], mean["value"]
     if mean.get("ci_low") is not None:
@@ -254,8 +256,6 @@ def _point(axes: Axes, title: str, distance: Mapping[str, Any], mean: Mapping[st
     face = "white" if distance["marked"] else colour
     axes.plot(x, y, MARKERS[row % len(MARKERS)], color=colour, markerfacecolor=face, markersize=6.5, zorder=4)
     label = f"{title}\nn = {distance['n']}" + (" (too few)" if distance["marked"] else "")
-    # Above and below in turn, since arms of like quality lie close together.
-    above = row % 2 == 0
     place, side = (7, 5) if above else (7, -5), "bottom" if above else "top"
     axes.annotate(label, (x, y), place, textcoords="offset points", fontsize=7, va=side)
 
