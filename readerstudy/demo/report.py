@@ -46,31 +46,24 @@ def print_results(study: Study, document: dict[str, Any]) -> None:
     marked = " (simulated readers)" if document["simulated"] else ""
     print(f"\n{study.title}{marked}. Research use only, not for diagnosis.\n")
     print(f"{'arm':18} {'mean score (95 % interval)':28} {'Fleiss kappa (95 % interval)':30} FID-Med")
-    fid = {row["arm"]: row for row in _fid_rows(document)}
     for arm, block in document["arms"].items():
         mean = estimate(block["opinion"]["mean_score"])
         kappa = estimate(block["agreement"]["fleiss_kappa"], 3)
-        row = fid.get(arm, {})
-        print(f"{arm:18} {mean:28} {kappa:30} {_fid_text(row)}")
+        print(f"{arm:18} {mean:28} {kappa:30} {_fid_text(document['metrics'][arm]['fid_med'])}")
     print()
     for modality, part in document["modalities"].items():
-        means = ", ".join(f"{arm} {estimate(b['opinion']['mean_score'])}" for arm, b in part["arms"].items())
+        means = ", ".join(f"{arm} {estimate(b['opinion']['mean_score'])}" for arm, b in part.items())
         print(f"{modality}: {means}")
     regression = document["correlation"]["fid_med"]
     slope, pearson = estimate(regression["slope"], 4), estimate(regression["pearson"], 3)
     print(f"\nMean score on FID-Med: n = {regression['n']}, slope {slope}, r = {pearson}")
 
 
-def _fid_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
-    metrics = document["metrics"]
-    rows: list[dict[str, Any]] = metrics["arms"] if isinstance(metrics, dict) and "arms" in metrics else []
-    return rows
-
-
-def _fid_text(row: dict[str, Any]) -> str:
-    if not row or row.get("fid_med") is None:
-        return "-"
-    return f"{row['fid_med']}"
+def _fid_text(fid: dict[str, Any]) -> str:
+    """FID-Med with its n, and why it must not be read as more than it is."""
+    if fid["value"] is None:
+        return f"undefined: {fid['undefined']}"
+    return f"{estimate(fid)}, n = {fid['n']}" + (f" [{fid['marked']}]" if fid.get("marked") else "")
 
 
 def write_report(
@@ -78,9 +71,10 @@ def write_report(
 ) -> None:
     """``report.json``: counts, lists, per-arm statistics and the seconds of every step."""
     cases = Case.objects.filter(state=Case.State.READY)
+    made = Reconstruction.objects.filter(run__method__in=study.arms.values("method"))
     report = {
         "cases": cases.count(),
-        "reconstructions": Reconstruction.objects.exclude(pixels="").count(),
+        "reconstructions": made.exclude(pixels="").count(),
         "missing": missing,
         "scores": scores,
         "modalities": sorted(set(cases.values_list("modality", flat=True))),

@@ -1,12 +1,14 @@
 """Simulated readers: programs that score by an image's distance to its reference, through the browser's verb.
 
-A score is round(5 - SLOPE * distance + reader's bias + noise), limited to 1-5; the distance is the reconstruction's
-1 - SSIM. Nothing here looks at an arm, a method or a run.
+A score is round(BEST - SLOPE * log2(1 + distance / UNIT) + reader's bias + noise), limited to 1-5; the distance is the
+reconstruction's 1 - SSIM, and the logarithm keeps small differences between good images visible. Nothing here looks at an
+arm, a method or a run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import log2
 from uuid import UUID
 
 from readerstudy.accounts.models import User
@@ -15,7 +17,7 @@ from readerstudy.schedules.models import Presentation, Schedule
 from readerstudy.schedules.stream import Stream
 from readerstudy.studies.models import Study
 
-SLOPE = 6.0
+BEST, SLOPE, UNIT = 5.4, 0.75, 0.01
 BIAS = 0.4
 NOISE = 0.45
 SEED = b"simulated readers"
@@ -24,7 +26,8 @@ UNIFORMS = 12
 
 def score_of(distance: float, bias: float, noise: float) -> int:
     """The score (1-5) of an image at ``distance`` = 1 - SSIM (0: equal to its reference)."""
-    return min(5, max(1, round(5.0 - SLOPE * distance + bias + noise)))
+    quality = BEST - SLOPE * log2(1.0 + max(0.0, distance) / UNIT)
+    return min(5, max(1, round(quality + bias + noise)))
 
 
 def read_everything(study: Study, progress: Callable[[], None]) -> int:
