@@ -136,9 +136,7 @@ def _pooled_clusters(cube: FloatArray, clusters: Clusters) -> Clusters:
     return Clusters(np.repeat(clusters.index, cube.shape[1]), clusters.count, clusters.noun, clusters.minimum)
 
 
-def _omnibus(
-    scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters, clmm: bool
-) -> Omnibus:
+def _omnibus(scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters, clmm: bool) -> Omnibus:
     left_out = Undefined("the mixed model was not asked for")
     return Omnibus(
         mrmc=omnibus_f(cube, clusters),
@@ -168,15 +166,10 @@ def _intra_readers(
 ) -> dict[str, IntraReader]:
     repeats, pooled = pooled_units(scores.cube(repeat=1)), _pooled_clusters(cube, clusters)
     units = pooled_units(cube)
-    return {
-        reader: intra_reader(units[:, r], repeats[:, r], form, pooled)
-        for r, reader in enumerate(scores.readers)
-    }
+    return {reader: intra_reader(units[:, r], repeats[:, r], form, pooled) for r, reader in enumerate(scores.readers)}
 
 
-def _fid_med(
-    scores: ScoreTable, cube: FloatArray, metrics: MetricsTable | None
-) -> MetricCorrelation | Undefined:
+def _fid_med(scores: ScoreTable, cube: FloatArray, metrics: MetricsTable | None) -> MetricCorrelation | Undefined:
     if metrics is None or not metrics.fid_med:
         return Undefined("no FID-Med was given")
     means = unit_means(cube)
@@ -209,9 +202,7 @@ def _latency(metrics: MetricsTable | None) -> Latency | Undefined:
     return latency(metrics.latency_ms)
 
 
-def _reference_differences(
-    scores: ScoreTable, cube: FloatArray, clusters: Clusters
-) -> dict[str, Result] | Undefined:
+def _reference_differences(scores: ScoreTable, cube: FloatArray, clusters: Clusters) -> dict[str, Result] | Undefined:
     if REFERENCE not in scores.arms:
         return Undefined("the study has no hidden reference")
     reference = cube[:, scores.arms.index(REFERENCE)]
@@ -252,7 +243,6 @@ def _warnings(scores: ScoreTable, cube: FloatArray, clusters: Clusters) -> list[
         )
     elif scores.patients and clusters.count < len(scores.slices):
         warnings.append(
-            "Several slices come from one patient: intervals over slices are too narrow, read those over "
-            "patients."
+            "Several slices come from one patient: intervals over slices are too narrow, read those over patients."
         )
     return warnings

@@ -160,3 +160,27 @@ def pearson(x: FloatArray, y: FloatArray) -> float | Undefined:
     if np.ptp(x) <= flat[0] or np.ptp(y) <= flat[1]:
         return Undefined("one of the two variables does not vary")
     return float(np.clip(float(dx @ dy) / scale, -1.0, 1.0))
+
+
+def two_way(
+    value: float, influence: FloatArray, clusters: Clusters, readers: IntArray, n_readers: int, method: str
+) -> Estimate:
+    """t interval of a statistic whose rows (rows,) are dependent within clusters and within readers.
+
+    Variance over clusters plus over readers minus over their cells (Cameron, Gelbach and Miller 2011), at
+    least the larger of the first two; ``influence`` sums to zero and adds up to the statistic's error.
+    """
+    reason = clusters.too_few() or (None if n_readers > 1 else "one reader, at least 2 are needed")
+    if reason is not None:
+        return without_interval(value, reason)
+    cells = clusters.index * n_readers + readers
+    variances = []
+    for index, count in ((clusters.index, clusters.count), (readers, n_readers), (cells, 0)):
+        sums = np.bincount(index, weights=influence, minlength=count)
+        groups = len(np.unique(index))
+        variances.append(groups / max(groups - 1, 1) * float(sums @ sums))
+    variance = max(variances[0] + variances[1] - variances[2], variances[0], variances[1])
+    df = min(clusters.count, n_readers) - 1
+    half = t_quantile(df) * math.sqrt(variance)
+    name = f"{method}, clustered by {clusters.noun} and readers, t({df})"
+    return Estimate(float(value), float(value - half), float(value + half), name)

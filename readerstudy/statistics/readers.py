@@ -73,9 +73,7 @@ def _with_others(units: FloatArray, reader: int) -> Result:
     return r if isinstance(r, Undefined) else fisher(r, int(both.sum()), "Pearson")
 
 
-def intra_reader(
-    first: FloatArray, second: FloatArray, categories: Sequence[int], clusters: Clusters
-) -> IntraReader:
+def intra_reader(first: FloatArray, second: FloatArray, categories: Sequence[int], clusters: Clusters) -> IntraReader:
     """Agreement of one reader's scores (units,) with the repeats (units,), where both are given."""
     both = np.isfinite(first) & np.isfinite(second)
     n = int(both.sum())

@@ -206,7 +206,6 @@ def _of_slices(rows: Sequence[ScoreRow], slices: Mapping[str, int], column: str)
     for row in rows:
         if not values[row.slice]:
             raise TableError(
-                f"Row {row.line}, column {column}: it is empty here and filled elsewhere; "
-                "fill it in every row."
+                f"Row {row.line}, column {column}: it is empty here and filled elsewhere; fill it in every row."
             )
     return tuple(values[name] for name in slices)
