@@ -23,9 +23,15 @@ from readerstudy.statistics.estimate import (
 )
 from readerstudy.statistics.intervals import MINIMUM_PATIENTS, Clusters
 from readerstudy.statistics.latency import Latency, latency
-from readerstudy.statistics.mrmc import FEW_READERS, OmnibusF, omnibus_f
+from readerstudy.statistics.mrmc import FEW_READERS, OmnibusF, as_estimate, crossed_mean, omnibus_f
 from readerstudy.statistics.opinion import difference_from_reference, unit_means
-from readerstudy.statistics.readers import IntraReader, intra_reader, mean_without, reader_summary
+from readerstudy.statistics.readers import (
+    IntraReader,
+    intra_reader,
+    kappa_without,
+    mean_without,
+    reader_summary,
+)
 from readerstudy.statistics.table import ScoreTable, TableError
 
 REFERENCE = "reference"
@@ -43,13 +49,15 @@ class Omnibus:
 
 @dataclass(frozen=True)
 class ReaderEntry:
-    """One reader, and every arm's mean score without this reader."""
+    """One reader, and the headline numbers without this reader: of every arm, and "later minus earlier"."""
 
     bias: Result
     correlation_with_others: Result
     standard_deviation: Number
     n_scores: int
     mean_score_without: dict[str, Result]
+    fleiss_kappa_without: dict[str, Result]
+    mrmc_without: dict[str, Result]
 
 
 def analyse(
@@ -77,7 +85,7 @@ def analyse(
         "pooled": _pooled_block(scores, cube, refused, form, clusters, seed, draws),
         "comparisons": compare(cube, scores.arms, form, clusters),
         "omnibus": _omnibus(scores, cube, form, clusters, clmm),
-        "readers": _readers(scores, cube, clusters),
+        "readers": _readers(scores, cube, form, clusters),
         "intra_reader": _intra_readers(scores, cube, form, clusters),
         "correlation": {"fid_med": _fid_med(scores, cube, metrics)},
         "latency": _latency(metrics),
@@ -136,7 +144,9 @@ def _pooled_clusters(cube: FloatArray, clusters: Clusters) -> Clusters:
     return Clusters(np.repeat(clusters.index, cube.shape[1]), clusters.count, clusters.noun, clusters.minimum)
 
 
-def _omnibus(scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters, clmm: bool) -> Omnibus:
+def _omnibus(
+    scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters, clmm: bool
+) -> Omnibus:
     left_out = Undefined("the mixed model was not asked for")
     return Omnibus(
         mrmc=omnibus_f(cube, clusters),
@@ -146,7 +156,21 @@ def _omnibus(scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters
     )
 
 
-def _readers(scores: ScoreTable, cube: FloatArray, clusters: Clusters) -> dict[str, ReaderEntry]:
+def _differences_without(
+    scores: ScoreTable, cube: FloatArray, reader: int, clusters: Clusters
+) -> dict[str, Result]:
+    """The multi-reader difference of every pair of arms when one reader is left out."""
+    left, arms = np.delete(cube, reader, axis=2), scores.arms
+    return {
+        f"{arms[b]} - {arms[a]}": as_estimate(crossed_mean(left[:, b] - left[:, a], clusters))
+        for a in range(len(arms))
+        for b in range(a + 1, len(arms))
+    }
+
+
+def _readers(
+    scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters
+) -> dict[str, ReaderEntry]:
     units, pooled = pooled_units(cube), _pooled_clusters(cube, clusters)
     entries: dict[str, ReaderEntry] = {}
     for r, reader in enumerate(scores.readers):
@@ -157,6 +181,10 @@ def _readers(scores: ScoreTable, cube: FloatArray, clusters: Clusters) -> dict[s
             standard_deviation=summary.standard_deviation,
             n_scores=summary.n_scores,
             mean_score_without={arm: mean_without(cube[:, a], r) for a, arm in enumerate(scores.arms)},
+            fleiss_kappa_without={
+                arm: kappa_without(cube[:, a], r, form) for a, arm in enumerate(scores.arms)
+            },
+            mrmc_without=_differences_without(scores, cube, r, clusters),
         )
     return entries
 
@@ -166,10 +194,15 @@ def _intra_readers(
 ) -> dict[str, IntraReader]:
     repeats, pooled = pooled_units(scores.cube(repeat=1)), _pooled_clusters(cube, clusters)
     units = pooled_units(cube)
-    return {reader: intra_reader(units[:, r], repeats[:, r], form, pooled) for r, reader in enumerate(scores.readers)}
+    return {
+        reader: intra_reader(units[:, r], repeats[:, r], form, pooled)
+        for r, reader in enumerate(scores.readers)
+    }
 
 
-def _fid_med(scores: ScoreTable, cube: FloatArray, metrics: MetricsTable | None) -> MetricCorrelation | Undefined:
+def _fid_med(
+    scores: ScoreTable, cube: FloatArray, metrics: MetricsTable | None
+) -> MetricCorrelation | Undefined:
     if metrics is None or not metrics.fid_med:
         return Undefined("no FID-Med was given")
     means = unit_means(cube)
@@ -202,7 +235,9 @@ def _latency(metrics: MetricsTable | None) -> Latency | Undefined:
     return latency(metrics.latency_ms)
 
 
-def _reference_differences(scores: ScoreTable, cube: FloatArray, clusters: Clusters) -> dict[str, Result] | Undefined:
+def _reference_differences(
+    scores: ScoreTable, cube: FloatArray, clusters: Clusters
+) -> dict[str, Result] | Undefined:
     if REFERENCE not in scores.arms:
         return Undefined("the study has no hidden reference")
     reference = cube[:, scores.arms.index(REFERENCE)]

@@ -15,6 +15,7 @@ from readerstudy.statistics.intervals import Clusters, linearised
 from readerstudy.statistics.mrmc import MrmcEstimate, crossed_mean
 from readerstudy.statistics.opinion import clustered_mean, unit_means
 
+CONDITIONAL = "conditional on these readers"
 NO_SHARED_SLICE = "no slice has scores of both arms"
 
 
@@ -25,6 +26,7 @@ class PairedT:
     t: Number
     p: Number
     p_bonferroni: Number
+    label: str = CONDITIONAL
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Wilcoxon:
 
     p: Number
     p_holm: Number
+    label: str = CONDITIONAL
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Friedman:
     chi2: Number
     p: Number
     n_blocks: int
+    label: str = CONDITIONAL
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class Pair:
     n_slices: int
 
 
-def compare(cube: FloatArray, arms: Sequence[str], categories: Sequence[int], clusters: Clusters) -> tuple[Pair, ...]:
+def compare(
+    cube: FloatArray, arms: Sequence[str], categories: Sequence[int], clusters: Clusters
+) -> tuple[Pair, ...]:
     """Every pair of arms of cube (slices, arms, readers; NaN missing), in order AB, AC, ..., corrected."""
     pairs = [
         _pair(cube[:, i], cube[:, j], (arms[i], arms[j]), categories, clusters)

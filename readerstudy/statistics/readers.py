@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from readerstudy.statistics.agreement import agreement_weights, codes_of
+from readerstudy.statistics.agreement import agreement_weights, codes_of, count_table, fleiss_kappa
 from readerstudy.statistics.correlation import regression
 from readerstudy.statistics.estimate import FloatArray, Number, Result, Undefined, finite, without_interval
 from readerstudy.statistics.intervals import Clusters, fisher, linearised, pearson, wilson
@@ -73,7 +73,9 @@ def _with_others(units: FloatArray, reader: int) -> Result:
     return r if isinstance(r, Undefined) else fisher(r, int(both.sum()), "Pearson")
 
 
-def intra_reader(first: FloatArray, second: FloatArray, categories: Sequence[int], clusters: Clusters) -> IntraReader:
+def intra_reader(
+    first: FloatArray, second: FloatArray, categories: Sequence[int], clusters: Clusters
+) -> IntraReader:
     """Agreement of one reader's scores (units,) with the repeats (units,), where both are given."""
     both = np.isfinite(first) & np.isfinite(second)
     n = int(both.sum())
@@ -131,3 +133,12 @@ def mean_without(units: FloatArray, reader: int) -> Result:
     if len(kept) == 0:
         return Undefined("no scores are left without this reader")
     return without_interval(float(kept.mean()), "leave-one-reader-out shows the value alone")
+
+
+def kappa_without(units: FloatArray, reader: int, categories: Sequence[int]) -> Result:
+    """Fleiss' kappa of units (units, readers; NaN missing) when one reader is left out."""
+    rest = np.delete(units, reader, axis=1)
+    rest = rest[np.isfinite(rest).any(axis=1)]
+    return fleiss_kappa(
+        count_table(codes_of(rest, categories), len(categories)), Clusters.of_units(len(rest))
+    )
