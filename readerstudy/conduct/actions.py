@@ -13,7 +13,7 @@ from readerstudy.audit.canonical import sha256_of
 from readerstudy.cases.actions import freeze
 from readerstudy.reconstructions.queries import find_reconstructions
 from readerstudy.schedules.actions import DrawError, draw_orders, draw_slices, reveal_secret
-from readerstudy.schedules.design_types import DesignError
+from readerstudy.schedules.designs.types import DesignError
 from readerstudy.schedules.models import Session
 from readerstudy.studies.actions import StudyError, require_state, require_unprimed
 from readerstudy.studies.models import Membership, Reader, Study, StudyImage, StudySlice

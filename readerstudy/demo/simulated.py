@@ -1,8 +1,8 @@
 """Simulated readers: programs that score by an image's distance to its reference, through the browser's verb.
 
 A score is round(BEST - SLOPE * log2(1 + distance / UNIT) + reader's bias + noise), limited to 1-5; the distance is the
-reconstruction's 1 - SSIM, and the logarithm keeps small differences between good images visible. Nothing here looks at an
-arm, a method or a run.
+reconstruction's 1 - SSIM, and the logarithm keeps small differences between good images visible. Nothing here looks at
+an arm, a method or a run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from readerstudy.schedules.models import Presentation, Schedule
 from readerstudy.schedules.stream import Stream
 from readerstudy.studies.models import Study
 
-BEST, SLOPE, UNIT = 5.4, 0.75, 0.01
+BEST, SLOPE, UNIT = 5.3, 0.55, 0.01
 BIAS = 0.4
 NOISE = 0.45
 SEED = b"simulated readers"

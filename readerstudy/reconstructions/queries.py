@@ -38,11 +38,15 @@ def settings_hash(method: str, settings: Mapping[str, Any]) -> str:
 
 def runs() -> QuerySet[Run]:
     """All runs with their counts, the newest first, in one query."""
-    return Run.objects.select_related("measurement__case").annotate(
-        total=Count("measurement__case__slices", distinct=True),
-        done=Count("reconstructions", filter=~Q(reconstructions__pixels=""), distinct=True),
-        failed=Count("reconstructions", filter=Q(reconstructions__pixels=""), distinct=True),
-    ).order_by("-created_at", "pk")
+    return (
+        Run.objects.select_related("measurement__case")
+        .annotate(
+            total=Count("measurement__case__slices", distinct=True),
+            done=Count("reconstructions", filter=~Q(reconstructions__pixels=""), distinct=True),
+            failed=Count("reconstructions", filter=Q(reconstructions__pixels=""), distinct=True),
+        )
+        .order_by("-created_at", "pk")
+    )
 
 
 def find_reconstructions(

@@ -13,7 +13,7 @@ from django.utils import timezone
 from readerstudy.cases.models import Slice
 from readerstudy.schedules.commitment import commitment
 from readerstudy.schedules.designs import make_orders
-from readerstudy.schedules.design_types import Design, DesignSlice, ReaderOrder
+from readerstudy.schedules.designs.types import Design, DesignSlice, ReaderOrder
 from readerstudy.schedules.models import Frame, OrderSecret, Pane, Presentation, Schedule, Session
 from readerstudy.schedules.stream import Stream
 from readerstudy.studies.models import Arm, Reader, Study, StudyImage, StudySlice

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from readerstudy.schedules.actions import design_of, order_as_data
-from readerstudy.schedules.design_types import Position, ReaderOrder
 from readerstudy.schedules.designs import BalanceReport, balance_report
+from readerstudy.schedules.designs.types import Position, ReaderOrder
 from readerstudy.schedules.models import Presentation, Schedule
 from readerstudy.studies.models import Study
 from readerstudy.studies.protocol import Protocol

@@ -71,5 +71,5 @@ def test_twenty_writers_make_one_chain() -> None:
 
 def test_canonical_json_has_one_form() -> None:
     assert canonical_json({"b": 1, "a": ["é", None, True]}) == '{"a":["é",null,true],"b":1}'.encode()
-    with pytest.raises(ValueError, match="finite|nan|compliant"):
+    with pytest.raises(ValueError, match="only finite numbers"):
         canonical_json(float("nan"))

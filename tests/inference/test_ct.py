@@ -83,9 +83,7 @@ def test_numpy_fallback_equals_numba() -> None:
     slow = ct_kernels.project_numpy(image, (1.0, 1.2), angles, 71, width)
     assert np.abs(fast - slow).max() < 1e-9
     fast = ct_kernels.back_project(slow, (33, 30), (1.0, 1.2), angles, width)
-    assert (
-        np.abs(fast - ct_kernels.back_project_numpy(slow, (33, 30), (1.0, 1.2), angles, width)).max() < 1e-9
-    )
+    assert np.abs(fast - ct_kernels.back_project_numpy(slow, (33, 30), (1.0, 1.2), angles, width)).max() < 1e-9
 
 
 @pytest.mark.parametrize("already_noisy", [True, False])

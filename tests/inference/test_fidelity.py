@@ -27,9 +27,7 @@ def test_psnr_equals_both_libraries(pair: tuple[np.ndarray, np.ndarray]) -> None
 
 def test_ssim_equals_scikit_image(pair: tuple[np.ndarray, np.ndarray]) -> None:
     a, b = (x.astype(np.float64) for x in pair)
-    assert ssim(a, b, 255.0) == pytest.approx(
-        structural_similarity(a, b, data_range=255.0, win_size=7), abs=1e-9
-    )
+    assert ssim(a, b, 255.0) == pytest.approx(structural_similarity(a, b, data_range=255.0, win_size=7), abs=1e-9)
 
 
 def test_identical_images(pair: tuple[np.ndarray, np.ndarray]) -> None:

@@ -40,9 +40,7 @@ def test_a_set_has_no_distance_to_itself() -> None:
 
 def test_rank_deficient_sets_give_a_number() -> None:
     generator = np.random.default_rng(0)
-    assert np.isfinite(
-        frechet_distance(generator.standard_normal((5, 32)), generator.standard_normal((5, 32)))
-    )
+    assert np.isfinite(frechet_distance(generator.standard_normal((5, 32)), generator.standard_normal((5, 32))))
 
 
 def test_kid_by_hand_and_unbiased() -> None:

@@ -85,9 +85,7 @@ def test_methods_state_what_they_are(methods: dict[str, Method]) -> None:
 
 
 def test_guidance_in_an_interval_costs_fewer_calls() -> None:
-    method = load_method(
-        "diffusion_unet", {"steps": 10, "guidance": 2.0, "guidance_low": 200, "guidance_high": 700}
-    )
+    method = load_method("diffusion_unet", {"steps": 10, "guidance": 2.0, "guidance_low": 200, "guidance_high": 700})
     assert method.network_calls == 10 + 5
 
 

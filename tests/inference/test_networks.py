@@ -61,9 +61,7 @@ def small_diffusion(**changes: object) -> DiffusionUNet:
     return DiffusionUNet(DiffusionConfig(features=8, blocks=1, **changes))  # type: ignore[arg-type]
 
 
-def run(
-    network: DiffusionUNet, x: torch.Tensor, t: int, condition: torch.Tensor, present: float
-) -> torch.Tensor:
+def run(network: DiffusionUNet, x: torch.Tensor, t: int, condition: torch.Tensor, present: float) -> torch.Tensor:
     batch = len(x)
     modality = torch.eye(3)[:1].expand(batch, 3)
     return network(x, torch.full((batch,), t), condition, torch.full((batch,), present), modality)

@@ -30,9 +30,7 @@ def test_gradients_and_their_adjoints(forward, adjoint) -> None:  # type: ignore
 
 
 def test_energy_falls_and_the_gap_closes(noisy: torch.Tensor) -> None:
-    energies = [
-        float(tv.energy(tv.tv_denoise(noisy, 0.2, n, 0.0).image, noisy, 0.2)) for n in (5, 20, 80, 320)
-    ]
+    energies = [float(tv.energy(tv.tv_denoise(noisy, 0.2, n, 0.0).image, noisy, 0.2)) for n in (5, 20, 80, 320)]
     assert energies == sorted(energies, reverse=True)
     gaps = [tv.tv_denoise(noisy, 0.2, n, 0.0).measure for n in (10, 40, 160, 640)]
     assert gaps == sorted(gaps, reverse=True) and gaps[-1] < 1e-3
@@ -65,6 +63,4 @@ def test_fourier_problem_fits_the_data_and_lowers_variation() -> None:
     filled = torch.fft.fftshift(torch.fft.ifft2(torch.fft.ifftshift(spectrum * mask), norm="ortho"))
     result = tv.tv_fourier(spectrum * mask, mask, 0.002, 400, 1e-6)
     assert float(tv.total_variation(result.image)) < float(tv.total_variation(filled))
-    assert float((result.image.abs() - image).square().mean()) < 0.3 * float(
-        (filled.abs() - image).square().mean()
-    )
+    assert float((result.image.abs() - image).square().mean()) < 0.3 * float((filled.abs() - image).square().mean())

@@ -37,15 +37,11 @@ def test_signal_power_comes_from_the_middle_quartiles() -> None:
     grey = np.zeros((10, 10), np.float32)
     grey[:5] = 100.0
     grey[0, 0] = 255.0  # one bright reflector must not set the noise
-    assert ultrasound.signal_power(grey) == pytest.approx(
-        float(ultrasound.envelope(grey[1:2, 1:2])[0, 0] ** 2)
-    )
+    assert ultrasound.signal_power(grey) == pytest.approx(float(ultrasound.envelope(grey[1:2, 1:2])[0, 0] ** 2))
 
 
 def test_an_empty_image_has_a_defined_power() -> None:
-    assert np.isfinite(
-        ultrasound.add_noise(np.zeros((16, 16), np.float32), -6.0, np.random.default_rng(0))
-    ).all()
+    assert np.isfinite(ultrasound.add_noise(np.zeros((16, 16), np.float32), -6.0, np.random.default_rng(0))).all()
 
 
 def test_much_signal_leaves_the_image_alone() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readerstudy.schedules.commitment import canonical_json, commitment, verify
+from readerstudy.audit.canonical import canonical_json
+from readerstudy.schedules.commitment import commitment, verify
 
 SECRET = bytes(range(32))
 PROTOCOL = hashlib.sha256(b"protocol").hexdigest()

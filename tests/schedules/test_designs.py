@@ -14,7 +14,8 @@ from time import perf_counter
 
 import pytest
 
-from readerstudy.schedules.commitment import canonical_json, commitment, verify
+from readerstudy.audit.canonical import canonical_json
+from readerstudy.schedules.commitment import commitment, verify
 from readerstudy.schedules.designs import (
     Design,
     DesignSlice,

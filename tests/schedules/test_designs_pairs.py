@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from readerstudy.schedules.design_rows import williams_rows
-from readerstudy.schedules.design_types import all_pairs
 from readerstudy.schedules.designs import Design, DesignSlice, balance_report, make_orders
+from readerstudy.schedules.designs.rows import williams_rows
+from readerstudy.schedules.designs.types import all_pairs
 
 SECRET = bytes(range(32))
 

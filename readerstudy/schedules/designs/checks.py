@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from readerstudy.schedules.design_sessions import reachable_gaps, session_lengths
-from readerstudy.schedules.design_types import KINDS, Design, DesignError, all_pairs, repeat_count, rounds_of
+from readerstudy.schedules.designs.sessions import reachable_gaps, session_lengths
+from readerstudy.schedules.designs.types import KINDS, Design, DesignError, all_pairs, repeat_count, rounds_of
 
 MOST_ARMS = 24
 MOST_SLICES = 2000

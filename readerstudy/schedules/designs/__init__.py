@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from readerstudy.schedules.commitment import SECRET_BYTES
-from readerstudy.schedules.design_checks import check_design
-from readerstudy.schedules.design_pairs import choose_sides, even_rounds, spread_pairs
-from readerstudy.schedules.design_random import random_order
-from readerstudy.schedules.design_repeats import RepeatPlacer, Showing
-from readerstudy.schedules.design_report import BalanceReport, Rule, balance_report
-from readerstudy.schedules.design_rounds import RoundSearch, betrays_blocks, order_rounds
-from readerstudy.schedules.design_rows import Row, spread_rows
-from readerstudy.schedules.design_sessions import reachable_gaps, session_lengths
-from readerstudy.schedules.design_types import (
+from readerstudy.schedules.designs.checks import check_design
+from readerstudy.schedules.designs.pairs import choose_sides, even_rounds, spread_pairs
+from readerstudy.schedules.designs.random import random_order
+from readerstudy.schedules.designs.repeats import RepeatPlacer, Showing
+from readerstudy.schedules.designs.report import BalanceReport, Rule, balance_report
+from readerstudy.schedules.designs.rounds import RoundSearch, betrays_blocks, order_rounds
+from readerstudy.schedules.designs.rows import Row, spread_rows
+from readerstudy.schedules.designs.sessions import reachable_gaps, session_lengths
+from readerstudy.schedules.designs.types import (
     Design,
     DesignError,
     DesignSlice,

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from readerstudy.schedules.design_measures import ReaderView
-from readerstudy.schedules.design_sessions import reachable_gaps
-from readerstudy.schedules.design_types import (
+from readerstudy.schedules.designs.measures import ReaderView
+from readerstudy.schedules.designs.sessions import reachable_gaps
+from readerstudy.schedules.designs.types import (
     Design,
     ReaderOrder,
     blocks_avoidable,

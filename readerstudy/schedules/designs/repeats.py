@@ -6,8 +6,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from readerstudy.schedules.design_rounds import LONGEST_RUN
-from readerstudy.schedules.design_types import Kind
+from readerstudy.schedules.designs.rounds import LONGEST_RUN
+from readerstudy.schedules.designs.types import Kind
 from readerstudy.schedules.stream import Stream
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from readerstudy.schedules.design_rows import spread_rows
-from readerstudy.schedules.design_types import Design, DesignError, all_pairs
+from readerstudy.schedules.designs.rows import spread_rows
+from readerstudy.schedules.designs.types import Design, DesignError, all_pairs
 from readerstudy.schedules.stream import Stream
 
 Pair = tuple[int, int]

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import combinations
 from math import comb
 
-from readerstudy.schedules.design_rows import least_imbalance
+from readerstudy.schedules.designs.rows import least_imbalance
 
 MOST_CUTS = 40
 

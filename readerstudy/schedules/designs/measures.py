@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby, pairwise, permutations
 
-from readerstudy.schedules.design_types import Design, Position, ReaderOrder, all_pairs, rounds_of
+from readerstudy.schedules.designs.types import Design, Position, ReaderOrder, all_pairs, rounds_of
 
 Item = tuple[int, ...]
 

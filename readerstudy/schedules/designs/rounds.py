@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 
-from readerstudy.schedules.design_rows import Row
+from readerstudy.schedules.designs.rows import Row
 from readerstudy.schedules.stream import Stream
 
 LONGEST_RUN = 3
