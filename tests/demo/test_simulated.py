@@ -65,4 +65,4 @@ def test_scores_fall_with_distance() -> None:
     assert [score_of(d / 10, 0, 0) for d in range(0, 11, 2)] == sorted(
         (score_of(d / 10, 0, 0) for d in range(0, 11, 2)), reverse=True
     )
-    assert (score_of(0, 0, 0), score_of(1, 0, 0)) == (5, 1)
+    assert (score_of(0, 0, 0), score_of(1, -0.4, -0.5)) == (5, 1)

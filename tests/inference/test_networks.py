@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from inference.methods.diffusion_unet import DiffusionConfig, DiffusionUNet
+from inference.methods.diffusion_unet import RESIDUAL_RMS, DiffusionConfig, DiffusionUNet
 from inference.methods.pix2pix import GeneratorConfig, PatchDiscriminator, UNetGenerator
 from inference.methods.restormer import MDTA, Restormer, RestormerConfig
+from inference.training.losses import epsilon_loss, l1
 
 
 def parameters(network: nn.Module) -> int:
@@ -61,21 +62,38 @@ def small_diffusion(**changes: object) -> DiffusionUNet:
     return DiffusionUNet(DiffusionConfig(features=8, blocks=1, **changes))  # type: ignore[arg-type]
 
 
-def run(network: DiffusionUNet, x: torch.Tensor, t: int, condition: torch.Tensor, present: float) -> torch.Tensor:
+def run(
+    network: DiffusionUNet, x: torch.Tensor, t: int, condition: torch.Tensor, present: float, modality: int = 0
+) -> torch.Tensor:
     batch = len(x)
-    modality = torch.eye(3)[:1].expand(batch, 3)
-    return network(x, torch.full((batch,), t), condition, torch.full((batch,), present), modality)
+    one_hot = torch.eye(3)[modality : modality + 1].expand(batch, 3)
+    return network(x, torch.full((batch,), t), condition, torch.full((batch,), present), one_hot)
 
 
-def test_untrained_network_gives_the_gaussian_posterior() -> None:
-    network = small_diffusion(spread=(0.2, 0.5))
+@pytest.mark.parametrize("modality", [0, 1, 2])
+def test_untrained_network_gives_the_gaussian_posterior(modality: int) -> None:
+    network = small_diffusion(spread=(0.05, 0.2, 0.3))
     x, condition = torch.randn(1, 1, 16, 16), torch.randn(1, 1, 16, 16)
     t = 300
-    bar = float(network.alpha_bar[t])
-    epsilon = run(network, x, t, condition, 1.0)
+    bar, variance = float(network.alpha_bar[t]), (0.05, 0.2, 0.3)[modality] ** 2
+    epsilon = run(network, x, t, condition, 1.0, modality)
     estimate = (x - (1 - bar) ** 0.5 * epsilon) / bar**0.5
-    gain = bar**0.5 * 0.04 / (bar * 0.04 + 1 - bar)
+    gain = bar**0.5 * variance / (bar * variance + 1 - bar)
     assert torch.allclose(estimate, condition + gain * (x - bar**0.5 * condition), atol=1e-4)
+
+
+@pytest.mark.parametrize("t", [0, 500, 999])
+def test_loss_of_an_untrained_network_is_one_at_every_noise_level(t: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The output is in units of the posterior deviation, also where the smallest spread meets the most noise."""
+    network = small_diffusion()
+    monkeypatch.setattr(torch, "randint", lambda low, high, size, device: torch.full(size, t))
+    torch.manual_seed(t)
+    for index, spread in enumerate(network.config.spread):
+        condition = 2 * torch.rand(8, 1, 32, 32) - 1
+        reference = condition + spread * torch.randn_like(condition)
+        modality = torch.eye(3)[index : index + 1].expand(8, 3)
+        loss = epsilon_loss(network, reference, condition, modality, dropout=0.1, unit_weight=True)
+        assert float(loss.detach()) == pytest.approx(1.0, abs=0.08)
 
 
 def test_without_the_skip_an_untrained_network_predicts_zero_noise() -> None:
@@ -84,15 +102,18 @@ def test_without_the_skip_an_untrained_network_predicts_zero_noise() -> None:
     assert torch.equal(run(network, x, 10, x, 1.0), torch.zeros_like(x))
 
 
-def test_no_condition_hides_the_condition() -> None:
-    network = small_diffusion()
+@pytest.mark.parametrize("linear_skip", [True, False])
+def test_no_condition_hides_the_condition(linear_skip: bool) -> None:
+    """With the skip, only the residual is seen: moving image and measurement together changes nothing."""
+    network = small_diffusion(linear_skip=linear_skip, spread=(0.5, 0.5, 0.5))
     for parameter in network.parameters():
         nn.init.normal_(parameter, 0.0, 0.1)
-    x = torch.randn(1, 1, 16, 16)
-    first, second = (run(network, x, 500, torch.randn(1, 1, 16, 16), 0.0) for _ in range(2))
-    assert torch.equal(first, second)
-    given, zeros = run(network, x, 500, torch.randn(1, 1, 16, 16), 1.0), run(network, x, 500, 0 * x, 1.0)
-    assert not torch.allclose(given, first) and not torch.allclose(zeros, first)
+    x, shift = torch.randn(1, 1, 16, 16), torch.randn(1, 1, 16, 16)
+    moved = x + network.alpha_bar[500].sqrt() * shift if linear_skip else x
+    zeros = torch.zeros_like(x)
+    assert torch.allclose(run(network, x, 500, zeros, 0.0), run(network, moved, 500, shift, 0.0), atol=1e-4)
+    assert not torch.allclose(run(network, x, 500, zeros, 1.0), run(network, moved, 500, shift, 1.0), atol=1e-2)
+    assert not torch.allclose(run(network, x, 500, zeros, 1.0), run(network, x, 500, zeros, 0.0), atol=1e-2)
 
 
 def test_attention_stands_at_sixteen() -> None:
@@ -101,3 +122,12 @@ def test_attention_stands_at_sixteen() -> None:
     network.attention.register_forward_hook(lambda m, i, o: seen.append((o.shape[2], o.shape[3])))
     run(network, torch.randn(1, 1, 64, 32), 5, torch.randn(1, 1, 64, 32), 1.0)
     assert seen == [(4, 2)]
+
+
+def test_balanced_l1_weighs_a_usual_residual_of_every_modality_alike() -> None:
+    target = torch.zeros(3, 1, 4, 4)
+    made = torch.tensor(RESIDUAL_RMS)[:, None, None, None].expand_as(target)
+    alone = [float(l1(made[i : i + 1], target[i : i + 1], torch.eye(3)[i : i + 1], True)) for i in range(3)]
+    assert alone == pytest.approx([sum(RESIDUAL_RMS) / 3] * 3)
+    assert float(l1(made, target, torch.eye(3), False)) == pytest.approx(sum(RESIDUAL_RMS) / 3)
+    assert float(l1(2 * made, target, torch.eye(3), True)) == pytest.approx(2 * sum(RESIDUAL_RMS) / 3)

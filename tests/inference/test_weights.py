@@ -44,6 +44,12 @@ def test_cards_print_the_gain_per_modality_with_n() -> None:
             assert all(g["patients"] >= 1 and "gain" in g and "gain_sd" in g for g in variant.values())
 
 
+def test_the_feature_network_knows_held_out_modalities() -> None:
+    accuracy = json.loads((WEIGHTS / BACKBONE_FILE).with_suffix(".json").read_text())["held_out_accuracy"]
+    assert set(accuracy) == {"CT", "MR", "US", "all"}
+    assert accuracy["all"]["modality"] > 0.9 and accuracy["all"]["images"] >= 40
+
+
 def test_register_knows_hash_and_patients() -> None:
     assert weights_path("tv_recon") is None and weights_sha256("degraded") == ""
     assert training_patients("tv_recon") == frozenset()
