@@ -24,10 +24,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Installation:
     """One installation under test; its processes are known by READERSTUDY_DATA in their environment."""
 
+    tool_module = "tests.faults.tool"
+    settings_module = "tests.faults.settings"
+
     def __init__(self, data: Path, database_url: str = "", broker_url: str = "") -> None:
         self.data = data
         self.environment = os.environ | {
-            "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+            "DJANGO_SETTINGS_MODULE": self.settings_module,
             "READERSTUDY_DATA": str(data),
             "DATABASE_URL": database_url,
             "CELERY_BROKER_URL": broker_url,
@@ -39,7 +42,7 @@ class Installation:
 
     def start_tool(self, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.tool"],
+            [sys.executable, "-m", self.tool_module],
             cwd=ROOT, env=self.environment | environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -152,15 +155,15 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
     """On SQLite with files, and on the servers named by the environment where there are any."""
     database, broker = (os.environ.get(f"READERSTUDY_TEST_{name}_URL", "") for name in ("DATABASE", "BROKER"))
     if request.param == "sqlite":
-        yield from _installed(Installation(tmp_path))
+        yield from left_clean(Installation(tmp_path))
     elif not database:
         pytest.skip("READERSTUDY_TEST_DATABASE_URL is not set")
     else:
         with own_database(database) as url:
-            yield from _installed(Installation(tmp_path, url, broker))
+            yield from left_clean(Installation(tmp_path, url, broker))
 
 
-def _installed(installation: Installation) -> Iterator[Installation]:
+def left_clean(installation: Installation) -> Iterator[Installation]:
     yield installation
     if installation.supervisor and installation.supervisor.poll() is None:
         installation.supervisor.kill()
