@@ -3,10 +3,11 @@
 Levels at 2, 4, 8 and 16x (the input is pixel-unshuffled once), self-attention at 16x, zero-initialised last
 convolutions. The condition is concatenated with an indicator plane that says whether there is one.
 
-``linear_skip``: the network's output is added, in units of its posterior deviation, to the posterior mean
-that a Gaussian prior N(condition, spread^2) gives for x_0 after seeing x_t; epsilon follows from that
-estimate. An untrained network then already restores like a linear filter, which is what makes light training
-possible.
+``linear_skip``: the network models the residual x_0 - measurement. Its output is added, in units of its
+posterior deviation, to the posterior mean that a Gaussian prior N(measurement, spread^2) gives for x_0 after
+seeing x_t; epsilon follows from that estimate. ``spread`` is fixed per modality, because the residuals differ
+tenfold. An untrained network then already returns about the measurement, which is what makes light training
+possible. Without a condition the network sees the residual only, so guidance weighs what the image adds.
 """
 
 from __future__ import annotations
@@ -37,10 +38,13 @@ from inference.methods.register import file_sha256, weights_path
 from inference.methods.samplers import SAMPLERS, seeded_noise
 from inference.methods.schedule import Schedule
 
+# RMS of reference - measurement over the training pairs, network units: CT, MR, US at their default levels.
+RESIDUAL_RMS = (0.022, 0.194, 0.207)
+
 
 @dataclass(frozen=True)
 class DiffusionConfig:
-    """``spread``: assumed standard deviation of x_0 about its condition and, without one, about zero."""
+    """``spread``: assumed deviation of x_0 about the measurement per modality, in network units."""
 
     features: int = 64
     multipliers: tuple[int, int, int, int] = (1, 2, 2, 3)
@@ -48,7 +52,7 @@ class DiffusionConfig:
     heads: int = 4
     modalities: int = 3
     linear_skip: bool = True
-    spread: tuple[float, float] = (0.12, 0.6)
+    spread: tuple[float, float, float] = RESIDUAL_RMS
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
@@ -116,9 +120,7 @@ class DiffusionUNet(nn.Module):
         self.register_buffer("alpha_bar", table, persistent=False)
         widths = [config.features * m for m in config.multipliers]
         embedding = 4 * config.features
-        self.time = nn.Sequential(
-            nn.Linear(config.features, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
-        )
+        self.time = nn.Sequential(nn.Linear(config.features, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.modality = nn.Linear(config.modalities, embedding, bias=False)
         self.stem = nn.Conv2d(3 * 4, widths[0], 3, padding=1)
         self._build_levels(widths, embedding)
@@ -138,8 +140,7 @@ class DiffusionUNet(nn.Module):
         self.middle_attention = SelfAttention(widths[last], self.config.heads)
         self.middle2 = ResidualBlock(widths[last], widths[last], embedding)
         self.decoder = nn.ModuleList(
-            nn.ModuleList(ResidualBlock(2 * w if b == 0 else w, w, embedding) for b in range(blocks))
-            for w in widths
+            nn.ModuleList(ResidualBlock(2 * w if b == 0 else w, w, embedding) for b in range(blocks)) for w in widths
         )
         self.ups = nn.ModuleList(nn.Conv2d(widths[i + 1], widths[i], 3, padding=1) for i in range(last))
 
@@ -163,25 +164,23 @@ class DiffusionUNet(nn.Module):
                 y = self.ups[level - 1](F.interpolate(y, scale_factor=2.0, mode="nearest"))
         return F.pixel_shuffle(self.head(F.silu(self.norm(y))), 2)
 
-    def skip_coefficients(self, t: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """alpha_t, sigma_t^2 and the variance of x_t about alpha_t times the condition, each (B, 1, 1, 1)."""
-        bar = self.alpha_bar[t][:, None, None, None]
-        with_condition, without = self.config.spread
-        spread = without + (with_condition - without) * present[:, None, None, None]
-        return bar.sqrt(), 1.0 - bar, bar * spread**2 + 1.0 - bar
+    def skip_coefficients(self, t: Tensor, modality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of x_t about alpha_t times the measurement: alpha_t, deviation of the signal and of the noise."""
+        alpha = self.alpha_bar[t][:, None, None, None].sqrt()
+        spread = (modality @ modality.new_tensor(self.config.spread))[:, None, None, None]
+        return alpha, alpha * spread, (1.0 - alpha**2).sqrt()
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, present: Tensor, modality: Tensor) -> Tensor:
         """``t`` (B,) integers; ``present`` (B,) one or zero; ``modality`` (B, 3) one-hot."""
         embedding = self.time(sinusoidal_embedding(t, self.config.features)) + self.modality(modality)
         plane = present[:, None, None, None].expand_as(x)
-        condition = condition * plane
         if not self.config.linear_skip:
-            return self._body(torch.cat([x, condition, plane], dim=1), embedding)
-        alpha, variance, total = self.skip_coefficients(t, present)
-        rest = x - alpha * condition
-        output = self._body(torch.cat([rest * total.rsqrt(), condition, plane], dim=1), embedding)
-        signal = ((total - variance) / total).sqrt()  # alpha * spread / sqrt(total)
-        return rest * variance.sqrt() / total - signal * output
+            return self._body(torch.cat([x, condition * plane, plane], dim=1), embedding)
+        alpha, signal, sigma = self.skip_coefficients(t, modality)
+        total = torch.hypot(signal, sigma)
+        rest = (x - alpha * condition) / total
+        output = self._body(torch.cat([rest, condition * plane, plane], dim=1), embedding)
+        return (sigma * rest - signal * output) / total
 
 
 def diffusion_config(values: Mapping[str, Any]) -> DiffusionConfig:
@@ -208,9 +207,7 @@ class DiffusionUNetMethod:
         self.weights_hash = file_sha256(path)
 
     @classmethod
-    def of_network(
-        cls, network: DiffusionUNet, settings: Mapping[str, Any], device: str
-    ) -> DiffusionUNetMethod:
+    def of_network(cls, network: DiffusionUNet, settings: Mapping[str, Any], device: str) -> DiffusionUNetMethod:
         """The method around a network in memory (validation during training)."""
         method = cls.__new__(cls)
         method.network, method.weights_hash = network, ""
@@ -223,17 +220,13 @@ class DiffusionUNetMethod:
         self.timesteps = self.schedule.trailing(settings["steps"], settings["start"])
         guided = sum(self._guided(t) for t in self.timesteps)
         self.network_calls = settings["samples"] * (len(self.timesteps) + guided)
-        self.sampler = (
-            f"{settings['sampler']}, {len(self.timesteps)} steps, guidance {settings['guidance']:g}"
-        )
+        self.sampler = f"{settings['sampler']}, {len(self.timesteps)} steps, guidance {settings['guidance']:g}"
 
     def _guided(self, t: int) -> bool:
         low, high = self.settings["guidance_low"], self.settings["guidance_high"]
         return bool(self.settings["guidance"] != 1.0 and low <= t <= high)
 
-    def reconstruct(
-        self, measurements: Sequence[Measurement], seeds: Sequence[int]
-    ) -> list[NDArray[np.float32]]:
+    def reconstruct(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
         """One sample (or the mean of ``samples``) per slice."""
         return [self.mean_and_deviation(m, s)[0] for m, s in zip(measurements, seeds, strict=True)]
 
@@ -252,9 +245,7 @@ class DiffusionUNetMethod:
         condition = torch.from_numpy(padded)[None, None].to(self.device)
         modality = torch.from_numpy(one_hot(measurement.modality))[None].to(self.device)
         noise = seeded_noise(tuple(condition.shape), seed, self.device)
-        consistency = (
-            data_consistency_of(measurement, self.device) if self.settings["data_consistency"] else None
-        )
+        consistency = data_consistency_of(measurement, self.device) if self.settings["data_consistency"] else None
 
         def denoise(x: Tensor, t: int) -> Tensor:
             x0 = self._estimate(x, t, condition, modality)

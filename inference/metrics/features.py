@@ -55,10 +55,14 @@ def network_image(image: NDArray[np.float32], modality: str, data_range: float) 
     """(1, size, size) in [-1, 1]: fixed range per modality, mirrored to a square, antialiased resize."""
     low, high = {"CT": (CT_LOW, CT_HIGH), "US": (0.0, 255.0)}.get(modality, (0.0, data_range))
     scaled = 2.0 * np.clip((image - low) / (high - low), 0.0, 1.0) - 1.0
-    side = max(scaled.shape)
-    widths = [((side - n) // 2, side - n - (side - n) // 2) for n in scaled.shape]
-    square = np.pad(scaled.astype(np.float32), widths, mode="symmetric")
-    return resized(torch.from_numpy(square)[None, None])[0]
+    return resized(torch.from_numpy(squared(scaled.astype(np.float32)))[None, None])[0]
+
+
+def squared(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The image mirrored at its shorter sides to a square, so that resizing keeps its proportions."""
+    side = max(image.shape)
+    widths = [((side - n) // 2, side - n - (side - n) // 2) for n in image.shape]
+    return np.pad(image, widths, mode="symmetric")
 
 
 def resized(images: Tensor) -> Tensor:

@@ -63,6 +63,7 @@ def _facts(weights: Path, record: Mapping[str, Any], pool: Path) -> dict[str, ob
         "parameters": sum(v.numel() for n, v in state.items() if not _is_buffer(n)),
         **{k: record[k] for k in ("preset", "network", "steps", "batch", "crop", "learning_rate", "seconds")},
         **{k: record[k] for k in ("device", "torch", "training_slices", "labels", "best_validation_gain")},
+        "cpu_seconds": record.get("cpu_seconds"),
         "physics_version": physics_version,
         "physics": PHYSICS_PARAMETERS,
         "sources": _sources(chosen),
@@ -101,9 +102,7 @@ def method_of(key: str, weights: Path, settings: Mapping[str, object], device: s
     return cast(Method, factory(validate_settings(key, settings), device, weights))
 
 
-def _method_gains(
-    weights: Path, key: str, cases: list[RatedCase], progress: Progress
-) -> dict[str, dict[str, object]]:
+def _method_gains(weights: Path, key: str, cases: list[RatedCase], progress: Progress) -> dict[str, dict[str, object]]:
     result: dict[str, dict[str, object]] = {}
     for name, settings in VARIANTS[key].items():
         method = method_of(key, weights, settings)
@@ -113,19 +112,28 @@ def _method_gains(
 
 
 @torch.inference_mode()
-def _backbone_accuracy(weights: Path, cases: list[RatedCase], labels: list[str]) -> dict[str, float]:
-    """Share of held-out slices whose modality is right, and of images told reference from degraded."""
+def _backbone_accuracy(weights: Path, cases: list[RatedCase], labels: list[str]) -> dict[str, dict[str, float]]:
+    """Share of held-out images whose modality is right, and that are told reference from degraded."""
     config, state = read_weights(weights)
-    values: dict[str, Any] = config
-    backbone = Backbone(BackboneConfig(**values))
+    settings: dict[str, Any] = config
+    backbone = Backbone(BackboneConfig(**settings))
     load_into(backbone, state, "cpu")
-    modality_right, quality_right = [], []
+    rows: dict[str, list[tuple[str, bool, bool]]] = defaultdict(list)
     for case in cases:
         measured = case.measurement
         for verdict, image in enumerate((case.reference, measured.degraded)):
             pixels = network_image(image, measured.modality, measured.data_range)
             feature = backbone(pixels[None])
-            label = labels[int(backbone.labels(feature).argmax())]
-            modality_right.append(label.split()[0] == measured.modality)
-            quality_right.append(int(backbone.quality(feature).argmax()) == verdict)
-    return {"modality": float(np.mean(modality_right)), "quality": float(np.mean(quality_right))}
+            named = labels[int(backbone.labels(feature).argmax())].split()[0] == measured.modality
+            told = int(backbone.quality(feature).argmax()) == verdict
+            rows[measured.modality].append((case.patient, named, told))
+    rows["all"] = [row for name in sorted(rows) for row in rows[name]]
+    return {
+        name: {
+            "modality": float(np.mean([r[1] for r in values])),
+            "quality": float(np.mean([r[2] for r in values])),
+            "patients": len({r[0] for r in values}),
+            "images": len(values),
+        }
+        for name, values in sorted(rows.items())
+    }

@@ -18,7 +18,7 @@ from inference.metrics.features import Backbone, features
 from inference.metrics.frechet import kid
 from inference.training.ema import EMA
 from inference.training.evaluation import mean_gain, restore
-from inference.training.pairs import Pair, RatedCase, draw_batch
+from inference.training.pairs import Pair, RatedCase
 from inference.training.presets import Preset
 from inference.training.recipes import Recipe
 
@@ -32,6 +32,7 @@ class State:
 
     step: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     best_gain: float = -math.inf
     best_kid: float = math.inf
     without_better: int = 0
@@ -63,10 +64,12 @@ class Trainer:
     def run(self, report: Report, save_every: int = 100, stop_at: int | None = None) -> dict[str, Tensor]:
         """Train to the end (or to ``stop_at``, as a kill would); the EMA weights of the best validation."""
         started = time.monotonic() - self.state.seconds
+        cpu_started = time.process_time() - self.state.cpu_seconds
         loss = 0.0
         while self.state.step < self.steps and self.state.without_better < self.preset.patience:
             loss = self._one_step()
             self.state.seconds = time.monotonic() - started
+            self.state.cpu_seconds = time.process_time() - cpu_started
             if self.state.step % self.preset.validate_every == 0 or self.state.step == self.steps:
                 self._validate(loss)
             if self.state.step % save_every == 0 or self.state.step == self.steps:
@@ -86,7 +89,7 @@ class Trainer:
         torch.manual_seed(self.seed * 1_000_003 + state.step)  # a resumed step draws what it would have drawn
         for module in self.recipe.modules().values():
             module.train()
-        loss = self.recipe.step(draw_batch(self.pairs, preset.batch, preset.crop, self.seed, state.step))
+        loss = self.recipe.step(self.recipe.draw(self.pairs, self.seed, state.step))
         self.ema.update(self.recipe.network)
         state.step += 1
         return loss

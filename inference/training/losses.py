@@ -6,13 +6,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inference.methods.diffusion_unet import DiffusionUNet
+from inference.methods.diffusion_unet import RESIDUAL_RMS, DiffusionUNet
 from inference.metrics.features import Backbone
 
 
 def adversarial(scores: Tensor, real: bool) -> Tensor:
     """Binary cross-entropy of patch scores against one verdict."""
     return F.binary_cross_entropy_with_logits(scores, torch.full_like(scores, 1.0 if real else 0.0))
+
+
+def l1(made: Tensor, target: Tensor, modality: Tensor, balanced: bool) -> Tensor:
+    """Mean absolute error; ``balanced`` weighs each modality (B, 3) by the inverse of its usual residual.
+
+    Residuals of CT are a tenth of the others' in network units, so a plain mean hardly trains CT.
+    """
+    if not balanced:
+        return F.l1_loss(made, target)
+    rms = modality.new_tensor(RESIDUAL_RMS)
+    error = (made - target).abs().mean(dim=(1, 2, 3))
+    result: Tensor = (error * (modality @ (rms.mean() / rms))).mean()
+    return result
 
 
 def perceptual_l1(backbone: Backbone, estimate: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -48,8 +61,8 @@ def epsilon_loss(
     predicted = network(x, t, condition, present, modality)
     error = (predicted - noise) ** 2
     if unit_weight and network.config.linear_skip:
-        _, variance, total = network.skip_coefficients(t, present)
-        error = error * total / (total - variance)
+        _, signal, sigma = network.skip_coefficients(t, modality)
+        error = error * (1.0 + (sigma / signal) ** 2)
     loss: Tensor = error.mean()
     if backbone is not None and perceptual > 0.0:
         estimate = ((x - (1.0 - bar).sqrt() * predicted) / bar.sqrt()).clamp(-1.0, 1.0)

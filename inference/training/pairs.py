@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,9 +92,7 @@ def build_pairs(
     split = split_pool(slices)
     chosen = training_slices(slices, split, display_limit)
     wanted = [(s, r) for r in range(realisations) for s in chosen if r == 0 or not s.display_only]
-    stamp = hashlib.sha256(
-        "|".join([physics_version, *(f"{s.path.name}:{r}" for s, r in wanted)]).encode()
-    ).hexdigest()
+    stamp = hashlib.sha256("|".join([physics_version, *(f"{s.path.name}:{r}" for s, r in wanted)]).encode()).hexdigest()
     path = cache / f"pairs-{stamp[:16]}.npz"
     if not path.is_file():
         pairs = []
@@ -131,18 +129,22 @@ def _load(path: Path) -> list[Pair]:
 def draw_batch(pairs: list[Pair], size: int, crop: int, seed: int, step: int) -> Batch:
     """The batch of one step, the same whenever that step is run: modalities in equal shares, crops, flips."""
     generator = np.random.default_rng((seed, step))
-    by_modality = {m: [p for p in pairs if p.modality == m] for m in MODALITIES}
-    present = [m for m in MODALITIES if by_modality[m]]
-    chosen: list[Pair] = []
-    for i in range(size):
-        candidates = by_modality[present[(step * size + i) % len(present)]]
-        chosen.append(_crop(candidates[generator.integers(len(candidates))], crop, generator))
+    chosen = [_crop(pair, crop, generator) for pair in chosen_pairs(pairs, size, step, generator)]
     return Batch(
         np.stack([p.degraded for p in chosen])[:, None].astype(np.float32),
         np.stack([p.reference for p in chosen])[:, None].astype(np.float32),
         np.stack([one_hot(p.modality) for p in chosen]),
         [p.label for p in chosen],
     )
+
+
+def chosen_pairs(pairs: list[Pair], size: int, step: int, generator: np.random.Generator) -> Iterator[Pair]:
+    """``size`` pairs of a step, the modalities in turn."""
+    by_modality = {m: [p for p in pairs if p.modality == m] for m in MODALITIES}
+    present = [m for m in MODALITIES if by_modality[m]]
+    for i in range(size):
+        candidates = by_modality[present[(step * size + i) % len(present)]]
+        yield candidates[generator.integers(len(candidates))]
 
 
 def _crop(pair: Pair, crop: int, generator: np.random.Generator) -> Pair:

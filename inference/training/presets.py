@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Preset:
-    """``steps`` or, when 0, ``epochs`` of the slices. ``patience``: validations without a better PSNR."""
+    """``steps`` or, when 0, ``epochs`` of the slices. ``patience``: validations without a better PSNR.
+
+    ``crop`` 0: whole frames at the network's own input size (the FID-Med network).
+    """
 
     batch: int
     crop: int
@@ -47,19 +50,19 @@ def _paper(crop: int, network: Mapping[str, object], **options: float) -> Preset
 PRESETS: dict[str, dict[str, Preset]] = {
     "pix2pix": {
         "light": Preset(4, 256, 1e-3, {"features": 12, "residual": True, "dropout": 0.0}, steps=150,
-                        mixed_precision=True, options={"l1": 100.0, "discriminator": 16}),
+                        mixed_precision=True, options={"l1": 100.0, "discriminator": 16, "balanced": 1.0}),
         "small": Preset(16, 256, 2e-4, {"features": 16}, steps=20_000, mixed_precision=True,
                         betas=(0.5, 0.999), options={"l1": 100.0, "discriminator": 64}),
         "paper": _paper(256, {"features": 64}, l1=100.0, discriminator=64),
     },
     "restormer": {
-        "light": Preset(8, 64, 1e-3, {"dim": 16, "blocks": [1, 1, 1, 2], "refinement": 1}, steps=300,
-                        validate_every=100, mixed_precision=True),
+        "light": Preset(8, 64, 1e-3, {"dim": 16, "blocks": [1, 1, 1, 2], "refinement": 1}, steps=900,
+                        validate_every=300, mixed_precision=True, options={"balanced": 1.0}),
         "small": Preset(16, 128, 3e-4, _RESTORMER_SMALL, steps=30_000, mixed_precision=True),
         "paper": _paper(128, _RESTORMER_PAPER),
     },
     "diffusion_unet": {
-        "light": Preset(4, 128, 6e-4, {"features": 32, "blocks": 1}, steps=1300, validate_every=650,
+        "light": Preset(8, 96, 8e-4, {"features": 32, "blocks": 1}, steps=4000, validate_every=1000,
                         mixed_precision=True,
                         options={"condition_dropout": 0.1, "unit_weight": 1.0}),
         "small": Preset(32, 128, 2e-4, {"features": 64, "blocks": 2}, steps=40_000, mixed_precision=True,
@@ -68,10 +71,10 @@ PRESETS: dict[str, dict[str, Preset]] = {
                         condition_dropout=0.1, unit_weight=0.0, perceptual=0.1),
     },
     "fid_med": {
-        "light": Preset(12, 256, 2e-3, {"multiplier": 0.25}, steps=300, validate_every=150,
-                         mixed_precision=True),
-        "small": Preset(64, 256, 1e-3, {"multiplier": 0.5}, steps=8000, mixed_precision=True),
-        "paper": Preset(64, 256, 1e-3, {"multiplier": 1.0}, epochs=200, mixed_precision=True),
+        "light": Preset(12, 0, 2e-3, {"multiplier": 0.25}, steps=1300, validate_every=650,
+                        mixed_precision=True),
+        "small": Preset(64, 0, 1e-3, {"multiplier": 0.5}, steps=8000, mixed_precision=True),
+        "paper": Preset(64, 0, 1e-3, {"multiplier": 1.0}, epochs=200, mixed_precision=True),
     },
 }  # fmt: skip
 

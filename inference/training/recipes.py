@@ -15,9 +15,10 @@ from inference.methods.image_to_image import ImageToImage, network_input
 from inference.methods.pix2pix import GeneratorConfig, PatchDiscriminator, Pix2Pix, UNetGenerator
 from inference.methods.register import validate_settings
 from inference.methods.restormer import Restormer, RestormerMethod, restormer_config
-from inference.metrics.features import Backbone, BackboneConfig, load_backbone, resized
-from inference.training.losses import adversarial, epsilon_loss
-from inference.training.pairs import Batch
+from inference.metrics.features import Backbone, BackboneConfig, load_backbone
+from inference.training.frames import draw_frames
+from inference.training.losses import adversarial, epsilon_loss, l1
+from inference.training.pairs import Batch, Pair, draw_batch
 from inference.training.presets import Preset
 
 VALIDATION_STEPS = 5  # network calls of the diffusion sampler when it is validated
@@ -31,6 +32,7 @@ class Recipe:
 
     def __init__(self, preset: Preset, device: str, labels: Sequence[str]) -> None:
         self.preset, self.device, self.labels = preset, device, list(labels)
+        self.balanced = preset.options.get("balanced", 0.0) > 0
         self.build()
         for module in self.modules().values():
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -49,6 +51,10 @@ class Recipe:
     def method(self, network: nn.Module) -> Method | None:
         """A method around ``network`` for validation, None where images are not what it makes."""
         raise NotImplementedError
+
+    def draw(self, pairs: list[Pair], seed: int, step: int) -> Batch:
+        """The batch of a step."""
+        return draw_batch(pairs, self.preset.batch, self.preset.crop, seed, step)
 
     def step(self, batch: Batch) -> float:
         """One optimisation step; the value of the shipped network's loss."""
@@ -97,7 +103,8 @@ class Pix2PixRecipe(Recipe):
         if index == 0:
             self.made = self.network(condition)
             verdict = adversarial(self.discriminator(condition, self.made), real=True)
-            return verdict + self.preset.options["l1"] * F.l1_loss(self.made, reference)
+            distance = l1(self.made, reference, modality, self.balanced)
+            return verdict + self.preset.options["l1"] * distance
         real = adversarial(self.discriminator(condition, reference), real=True)
         return 0.5 * (real + adversarial(self.discriminator(condition, self.made.detach()), real=False))
 
@@ -112,7 +119,8 @@ class RestormerRecipe(Recipe):
 
     def loss(self, batch: Batch, index: int) -> Tensor:
         degraded, reference, modality = self.tensors(batch)
-        return F.l1_loss(self.network(network_input(degraded, modality)), reference)
+        made = self.network(network_input(degraded, modality))
+        return l1(made, reference, modality, self.balanced)
 
     def method(self, network: nn.Module) -> Method | None:
         return _around(RestormerMethod, network, self.device)
@@ -157,10 +165,12 @@ class BackboneRecipe(Recipe):
         self.network = Backbone(BackboneConfig(**values)).to(self.device)
         self.config = values
 
+    def draw(self, pairs: list[Pair], seed: int, step: int) -> Batch:
+        return draw_frames(pairs, self.preset.batch, seed, step)
+
     def loss(self, batch: Batch, index: int) -> Tensor:
         degraded, reference, _ = self.tensors(batch)
-        images = resized(torch.cat([reference, degraded]).clamp(-1.0, 1.0))
-        values = self.network(images)
+        values = self.network(torch.cat([reference, degraded]))
         labels = torch.tensor([self.labels.index(label) for label in batch.labels] * 2, device=self.device)
         quality = torch.arange(2, device=self.device).repeat_interleave(len(batch.labels))
         return F.cross_entropy(self.network.labels(values), labels) + 0.5 * F.cross_entropy(

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from inference.methods.checkpoints import save_weights
 from inference.methods.register import WEIGHTS
-from inference.metrics.features import BACKBONE_FILE, Backbone, load_backbone, principal_components, resized
+from inference.metrics.features import BACKBONE_FILE, Backbone, load_backbone, principal_components
 from inference.progress import ProgressBar
+from inference.training.frames import draw_frames
 from inference.training.loop import Trainer
-from inference.training.pairs import Pair, build_pairs, draw_batch, rated_cases
+from inference.training.pairs import Pair, build_pairs, rated_cases
 from inference.training.presets import preset
 from inference.training.recipes import RECIPES
 
@@ -39,7 +40,7 @@ def train(
     trainer = Trainer(recipe, settings, pairs, cases, out / method, seed, backbone)
     weights = trainer.run(bar)
     if isinstance(recipe.network, Backbone):
-        weights |= _fitted_pca(recipe.network, weights, pairs, settings.crop, device)
+        weights |= _fitted_pca(recipe.network, weights, pairs, device)
     path = out / f"{method}.safetensors"
     save_weights(path, weights, recipe.config)
     record = {
@@ -53,6 +54,7 @@ def train(
         "training_slices": len(pairs),
         "labels": labels,
         "seconds": round(trainer.state.seconds),
+        "cpu_seconds": round(trainer.state.cpu_seconds),
         "device": _device_name(device),
         "torch": torch.__version__,
         "best_validation_gain": trainer.state.best_gain if np.isfinite(trainer.state.best_gain) else None,
@@ -70,16 +72,13 @@ def _device_name(device: str) -> str:
 
 
 @torch.no_grad()
-def _fitted_pca(
-    network: Backbone, weights: dict[str, Tensor], pairs: list[Pair], crop: int, device: str
-) -> dict[str, Tensor]:
+def _fitted_pca(network: Backbone, weights: dict[str, Tensor], pairs: list[Pair], device: str) -> dict[str, Tensor]:
     """PCA of the trained features over training references."""
     network.load_state_dict(weights)
     network.eval()
     values = []
     for step in range(64):
-        batch = draw_batch(pairs, 12, crop, 1, step)
-        images = torch.from_numpy(batch.reference).to(device).clamp(-1.0, 1.0)
-        values.append(network(resized(images)).cpu().numpy())
+        batch = draw_frames(pairs, 12, 1, step, vary=False)
+        values.append(network(torch.from_numpy(batch.reference).to(device)).cpu().numpy())
     mean, components = principal_components(np.concatenate(values), network.config.dimensions)
     return {"pca_mean": torch.from_numpy(mean), "pca_components": torch.from_numpy(components)}
