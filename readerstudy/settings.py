@@ -179,7 +179,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Reader study",
     "DESCRIPTION": "Blinded reader studies for medical image reconstruction. Research use only, not for diagnosis.",
     "VERSION": "0.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_INCLUDE_SCHEMA": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
 }
 
 QUEUES = ("cpu", "gpu")

@@ -19,6 +19,7 @@ urlpatterns = [
     path("studies/", include("readerstudy.studies.urls")),
     path("studies/<uuid:pk>/", include("readerstudy.conduct.urls")),
     path("studies/<uuid:study>/results/", include("readerstudy.analytics.urls")),
+    path("api/", include("readerstudy.analytics.api_urls")),
     path("reading/", include("readerstudy.reading.urls")),
 ]
 
