@@ -38,8 +38,8 @@ def shoot(page: Page, name: str, *, whole: bool = False) -> None:
 def reader(page: Page, passwords: dict[str, str]) -> None:
     sign_in(page, "reader1", passwords)
     shoot(page, "worklist")
-    page.locator("a[href^='/reading/']", has_text="ession").or_(page.locator("main a.button--primary")).first.click()
-    page.wait_for_timeout(2500)
+    page.locator("main a.button--primary").first.click()
+    page.locator("body[data-painted]").wait_for()
     shoot(page, "room")
 
 
@@ -56,8 +56,10 @@ def coordinator(page: Page, passwords: dict[str, str]) -> None:
 def analyst(page: Page, passwords: dict[str, str]) -> None:
     sign_in(page, "analyst1", passwords)
     page.get_by_role("link", name="Results").first.click()
+    shoot(page, "results")
+    page.locator("figure img").first.scroll_into_view_if_needed()
     page.wait_for_load_state("networkidle")
-    shoot(page, "results", whole=True)
+    shoot(page, "figures")
 
 
 def main() -> None:
