@@ -22,7 +22,7 @@ from inference.metrics.features import Backbone, BackboneConfig, network_image
 from inference.physics.degrade import PHYSICS_PARAMETERS, physics_version
 from inference.training.card_text import card_markdown
 from inference.training.evaluation import gains, restore
-from inference.training.pairs import RatedCase, rated_cases, training_slices
+from inference.training.pairs import RatedCase, pool_label, rated_cases, training_slices
 from inference.training.presets import preset
 
 VARIANTS: dict[str, dict[str, dict[str, object]]] = {
@@ -42,7 +42,10 @@ def write_card(weights: Path, pool: Path, per_patient: int, progress: Progress) 
     card = _facts(weights, record, pool)
     cases = rated_cases(pool, "test", per_patient)
     if record["method"] == "fid_med":
-        card["held_out_accuracy"] = _backbone_accuracy(weights, cases, record["labels"])
+        labels = record["labels"]
+        card["held_out_accuracy"] = _backbone_accuracy(weights, cases, labels, _unseen(pool, labels))
+            weights, cases, record["labels"], _unseen(pool, record["labels"])
+        )
     else:
         card["gain"] = _method_gains(weights, record["method"], cases, progress)
     weights.with_suffix(".json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
@@ -111,8 +114,15 @@ def _method_gains(weights: Path, key: str, cases: list[RatedCase], progress: Pro
     return result
 
 
+def _unseen(pool: Path, labels: list[str]) -> frozenset[str]:
+    """Patients that show what no training label names."""
+    return frozenset(s.patient for s in read_manifest(pool) if pool_label(s) not in labels)
+
+
 @torch.inference_mode()
-def _backbone_accuracy(weights: Path, cases: list[RatedCase], labels: list[str]) -> dict[str, dict[str, float]]:
+def _backbone_accuracy(
+    weights: Path, cases: list[RatedCase], labels: list[str], unseen: frozenset[str]
+) -> dict[str, dict[str, float]]:
     """Share of held-out images whose modality is right, and that are told reference from degraded."""
     config, state = read_weights(weights)
     settings: dict[str, Any] = config
@@ -127,7 +137,9 @@ def _backbone_accuracy(weights: Path, cases: list[RatedCase], labels: list[str])
             named = labels[int(backbone.labels(feature).argmax())].split()[0] == measured.modality
             told = int(backbone.quality(feature).argmax()) == verdict
             rows[measured.modality].append((case.patient, named, told))
-    rows["all"] = [row for name in sorted(rows) for row in rows[name]]
+    everything = [row for name in sorted(rows) for row in rows[name]]
+    rows["all"] = everything
+    rows["all of an anatomy trained on"] = [row for row in everything if row[0] not in unseen]
     return {
         name: {
             "modality": float(np.mean([r[1] for r in values])),

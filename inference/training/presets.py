@@ -49,7 +49,7 @@ def _paper(crop: int, network: Mapping[str, object], **options: float) -> Preset
 
 PRESETS: dict[str, dict[str, Preset]] = {
     "pix2pix": {
-        "light": Preset(4, 256, 1e-3, {"features": 12, "residual": True, "dropout": 0.0}, steps=150,
+        "light": Preset(4, 256, 1e-3, {"features": 12, "residual": True, "dropout": 0.0}, steps=450,
                         mixed_precision=True, options={"l1": 100.0, "discriminator": 16, "balanced": 1.0}),
         "small": Preset(16, 256, 2e-4, {"features": 16}, steps=20_000, mixed_precision=True,
                         betas=(0.5, 0.999), options={"l1": 100.0, "discriminator": 64}),
