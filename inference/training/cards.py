@@ -44,8 +44,6 @@ def write_card(weights: Path, pool: Path, per_patient: int, progress: Progress) 
     if record["method"] == "fid_med":
         labels = record["labels"]
         card["held_out_accuracy"] = _backbone_accuracy(weights, cases, labels, _unseen(pool, labels))
-            weights, cases, record["labels"], _unseen(pool, record["labels"])
-        )
     else:
         card["gain"] = _method_gains(weights, record["method"], cases, progress)
     weights.with_suffix(".json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
