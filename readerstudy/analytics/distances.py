@@ -15,6 +15,7 @@ from readerstudy.reconstructions.models import Reconstruction
 from readerstudy.studies.models import Study, StudyImage, StudySlice
 
 NO_FEATURES = "no features of the images and their references are stored"
+MIXED = "the features come from different FID-Med networks: request the runs again"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class FeaturePair:
     patient: str
     image: npt.NDArray[np.float32]
     reference: npt.NDArray[np.float32]
+    networks: frozenset[str]
 
 
 def set_lines(study: Study, facts: StudyFacts) -> list[SetLine]:
@@ -48,7 +50,7 @@ def feature_pairs(study: Study) -> list[FeaturePair]:
     return list(_pairs(study, references))
 
 
-def _pairs(study: Study, references: dict[int, str]) -> Iterator[FeaturePair]:
+def _pairs(study: Study, references: dict[int, tuple[str, str]]) -> Iterator[FeaturePair]:
     images = (
         StudyImage.objects.filter(arm__study=study, study_slice__part=StudySlice.Part.MAIN)
         .exclude(reconstruction__features="")
@@ -58,21 +60,23 @@ def _pairs(study: Study, references: dict[int, str]) -> Iterator[FeaturePair]:
     for image in images:
         reference = references.get(image.study_slice.slice_id)
         if reference:
+            features, network = reference
             case = image.study_slice.slice.case
             yield FeaturePair(
                 image.arm.key, case.modality, case.patient.pseudonym,
-                _features(image.reconstruction.features), _features(reference),
+                _features(image.reconstruction.features), _features(features),
+                frozenset({image.reconstruction.feature_network, network}),
             )  # fmt: skip
 
 
-def _reference_features(study: Study) -> dict[int, str]:
-    """Slice to the hash of the reference's features; the first run where there are several alike."""
+def _reference_features(study: Study) -> dict[int, tuple[str, str]]:
+    """Slice to the hashes of its reference's features and of their network; the first run where several are alike."""
     rows = (
         Reconstruction.objects.filter(run__method="reference", slice__in=study.slices.values("slice"))
         .exclude(features="")
         .order_by("-pk")
     )
-    return dict(rows.values_list("slice_id", "features"))
+    return {row.slice_id: (row.features, row.feature_network) for row in rows}
 
 
 def _features(sha256: str) -> npt.NDArray[np.float32]:
@@ -85,6 +89,8 @@ def _line(arm: str, modality: str, pairs: Sequence[FeaturePair], simulated: int)
     if len(pairs) < 2:
         reason = NO_FEATURES if not pairs else "one image has no distribution"
         return SetLine(arm, modality, None, None, None, None, len(pairs), n_patients, reason, simulated)
+    if len(frozenset().union(*(pair.networks for pair in pairs))) > 1:
+        return SetLine(arm, modality, None, None, None, None, len(pairs), n_patients, MIXED, simulated)
     made = fid_med(np.stack([pair.reference for pair in pairs]), np.stack([pair.image for pair in pairs]), patients)
     low, high = (made.ci_low, made.ci_high) if n_patients >= MINIMUM_PATIENTS else (None, None)
     return SetLine(

@@ -70,6 +70,7 @@ class Reconstruction(models.Model):
     pixels = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the stored bytes; empty when failed.")
     uncertainty = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the SD map over seeds, if any.")
     features = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the FID-Med features (float32).")
+    feature_network = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the network's weights.")
     failure = models.CharField(max_length=400, blank=True)
     psnr = models.FloatField(null=True, help_text="dB")
     ssim = models.FloatField(null=True)

@@ -173,6 +173,7 @@ def _values(run: Run, outcome: Outcome) -> dict[str, object]:
     both = _features([image, reference], case)
     return {
         "pixels": store.put(stored.astype("<u2").tobytes()),
+        "feature_network": feature_network(),
         "features": store.put(np.ascontiguousarray(both[0], "<f4").tobytes()),
         "failure": "",
         "psnr": measured.psnr if np.isfinite(measured.psnr) else None,
@@ -182,6 +183,14 @@ def _values(run: Run, outcome: Outcome) -> dict[str, object]:
         "latency_ms": outcome.latency_ms,
         "batch_size": outcome.batch_size,
     }
+
+
+def feature_network() -> str:
+    """SHA-256 of the FID-Med network; features of different networks can't be compared."""
+    from inference.methods.register import WEIGHTS, file_sha256
+    from inference.metrics.features import BACKBONE_FILE
+
+    return file_sha256(WEIGHTS / BACKBONE_FILE)
 
 
 def _features(images: list[NDArray[np.float32]], case: Case) -> NDArray[np.float32]:

@@ -80,9 +80,7 @@ def observed_agreement(counts: FloatArray, weights: FloatArray) -> Observed | Un
     return Observed(per_unit, paired, share, float(per_unit[paired].mean()))
 
 
-def chance_corrected(
-    observed: Observed, chance: float, chance_per_unit: FloatArray
-) -> tuple[float, FloatArray]:
+def chance_corrected(observed: Observed, chance: float, chance_per_unit: FloatArray) -> tuple[float, FloatArray]:
     """(pa - pe) / (1 - pe) and its influence values, Gwet's linearisation.
 
     ``chance_per_unit`` (units,) has mean ``chance`` and is half the derivative of the chance term.
@@ -175,9 +173,7 @@ def fleiss_with_bootstrap(
     return BootstrapEstimate(kappa.value, kappa.ci_low, kappa.ci_high, kappa.method, interval)
 
 
-def fleiss_per_category(
-    counts: FloatArray, categories: Sequence[int], clusters: Clusters
-) -> dict[str, Result]:
+def fleiss_per_category(counts: FloatArray, categories: Sequence[int], clusters: Clusters) -> dict[str, Result]:
     """Fleiss' kappa of each category against the rest."""
     results: dict[str, Result] = {}
     total = counts.sum(axis=1)

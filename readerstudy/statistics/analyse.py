@@ -144,9 +144,7 @@ def _pooled_clusters(cube: FloatArray, clusters: Clusters) -> Clusters:
     return Clusters(np.repeat(clusters.index, cube.shape[1]), clusters.count, clusters.noun, clusters.minimum)
 
 
-def _omnibus(
-    scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters, clmm: bool
-) -> Omnibus:
+def _omnibus(scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters, clmm: bool) -> Omnibus:
     left_out = Undefined("the mixed model was not asked for")
     return Omnibus(
         mrmc=omnibus_f(cube, clusters),
@@ -156,9 +154,7 @@ def _omnibus(
     )
 
 
-def _differences_without(
-    scores: ScoreTable, cube: FloatArray, reader: int, clusters: Clusters
-) -> dict[str, Result]:
+def _differences_without(scores: ScoreTable, cube: FloatArray, reader: int, clusters: Clusters) -> dict[str, Result]:
     """The multi-reader difference of every pair of arms when one reader is left out."""
     left, arms = np.delete(cube, reader, axis=2), scores.arms
     return {
@@ -168,9 +164,7 @@ def _differences_without(
     }
 
 
-def _readers(
-    scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters
-) -> dict[str, ReaderEntry]:
+def _readers(scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters) -> dict[str, ReaderEntry]:
     units, pooled = pooled_units(cube), _pooled_clusters(cube, clusters)
     entries: dict[str, ReaderEntry] = {}
     for r, reader in enumerate(scores.readers):
@@ -181,9 +175,7 @@ def _readers(
             standard_deviation=summary.standard_deviation,
             n_scores=summary.n_scores,
             mean_score_without={arm: mean_without(cube[:, a], r) for a, arm in enumerate(scores.arms)},
-            fleiss_kappa_without={
-                arm: kappa_without(cube[:, a], r, form) for a, arm in enumerate(scores.arms)
-            },
+            fleiss_kappa_without={arm: kappa_without(cube[:, a], r, form) for a, arm in enumerate(scores.arms)},
             mrmc_without=_differences_without(scores, cube, r, clusters),
         )
     return entries
@@ -194,15 +186,10 @@ def _intra_readers(
 ) -> dict[str, IntraReader]:
     repeats, pooled = pooled_units(scores.cube(repeat=1)), _pooled_clusters(cube, clusters)
     units = pooled_units(cube)
-    return {
-        reader: intra_reader(units[:, r], repeats[:, r], form, pooled)
-        for r, reader in enumerate(scores.readers)
-    }
+    return {reader: intra_reader(units[:, r], repeats[:, r], form, pooled) for r, reader in enumerate(scores.readers)}
 
 
-def _fid_med(
-    scores: ScoreTable, cube: FloatArray, metrics: MetricsTable | None
-) -> MetricCorrelation | Undefined:
+def _fid_med(scores: ScoreTable, cube: FloatArray, metrics: MetricsTable | None) -> MetricCorrelation | Undefined:
     if metrics is None or not metrics.fid_med:
         return Undefined("no FID-Med was given")
     means = unit_means(cube)
@@ -235,9 +222,7 @@ def _latency(metrics: MetricsTable | None) -> Latency | Undefined:
     return latency(metrics.latency_ms)
 
 
-def _reference_differences(
-    scores: ScoreTable, cube: FloatArray, clusters: Clusters
-) -> dict[str, Result] | Undefined:
+def _reference_differences(scores: ScoreTable, cube: FloatArray, clusters: Clusters) -> dict[str, Result] | Undefined:
     if REFERENCE not in scores.arms:
         return Undefined("the study has no hidden reference")
     reference = cube[:, scores.arms.index(REFERENCE)]

@@ -39,9 +39,7 @@ class Blinding:
     warning: str
 
 
-def blinding(
-    truth: IntArray, guess: IntArray, readers: Sequence[str], arms: Sequence[str]
-) -> Blinding | Undefined:
+def blinding(truth: IntArray, guess: IntArray, readers: Sequence[str], arms: Sequence[str]) -> Blinding | Undefined:
     """Summary of guesses: true arm (n,), guessed arm (n,) or -1 for "don't know", reader of each guess (n,).
 
     Intervals are clustered by reader, since one reader's guesses share one idea of each method.

@@ -33,9 +33,7 @@ def canonical(sums: FloatArray) -> FloatArray:
     return sums[np.lexsort(sums.T[::-1])]
 
 
-def bootstrap(
-    sums: FloatArray, statistic: Callable[[FloatArray], FloatArray], seed: int, draws: int
-) -> FloatArray:
+def bootstrap(sums: FloatArray, statistic: Callable[[FloatArray], FloatArray], seed: int, draws: int) -> FloatArray:
     """``statistic`` (d, k) -> (d, ...) of the column sums of resampled rows of ``sums`` (n, k)."""
     rows = canonical(sums)
     return np.concatenate([statistic(counts @ rows) for counts in resample_counts(len(rows), seed, draws)])

@@ -68,9 +68,7 @@ class Fit:
     converged: bool
 
 
-def fit_clmm(
-    cube: FloatArray, arms: Sequence[str], categories: Sequence[int], crossed: bool
-) -> Clmm | Undefined:
+def fit_clmm(cube: FloatArray, arms: Sequence[str], categories: Sequence[int], crossed: bool) -> Clmm | Undefined:
     """Fit scores (slices, arms, readers; NaN missing) with intercepts of slice and reader.
 
     ``crossed`` adds slice:arm and reader:arm. Undefined where an arm, the readers or the slices are fewer
@@ -88,9 +86,7 @@ def fit_clmm(
     layout = Layout(codes, len(used), crossed, fixed_arms=False)
     null = maximise(Laplace(layout), covariance=False)
     if not fit.converged or fit.covariance is None:
-        return Undefined(
-            "the likelihood has no maximum at finite log odds: an arm is separated from the rest"
-        )
+        return Undefined("the likelihood has no maximum at finite log odds: an arm is separated from the rest")
     names = [arm for arm, there in zip(arms, present, strict=True) if there]
     return _summary(fit, null, names, arms, len(used) - 1, int((codes >= 0).sum()))
 
@@ -127,11 +123,7 @@ def maximise(model: Laplace, covariance: bool) -> Fit:
 
     def objective(free: FloatArray) -> tuple[float, FloatArray]:
         # A line search may leap to where the likelihood underflows: it is told to come back.
-        if (
-            np.abs(free).max() > LEAP
-            or (free[1:k] < -LEAP / 4).any()
-            or (free[k + layout.n_beta :] > 5).any()
-        ):
+        if np.abs(free).max() > LEAP or (free[1:k] < -LEAP / 4).any() or (free[k + layout.n_beta :] > 5).any():
             return 1e12, np.zeros_like(free)
         parameters, gaps = constrained(free)
         value, gradient = model.evaluate(parameters)
@@ -206,9 +198,7 @@ def _summary(fit: Fit, null: Fit, present: Sequence[str], arms: Sequence[str], k
         value, error = (float(values[present.index(arm) - 1]) for values in (beta, errors))
         log_odds[arm] = Estimate(value, value - Z * error, value + Z * error, method)
         standard_errors[arm] = error
-    spread: list[Number] = [
-        float(sd) if sd > BOUNDARY else 0.0 for sd in np.exp(fit.parameters[k + len(beta) :])
-    ]
+    spread: list[Number] = [float(sd) if sd > BOUNDARY else 0.0 for sd in np.exp(fit.parameters[k + len(beta) :])]
     spread += [ABSENT] * (4 - len(spread))
     chi2 = max(0.0, 2 * (fit.log_likelihood - null.log_likelihood))
     ratio = LikelihoodRatio(chi2, len(beta), float(stats.chi2.sf(chi2, len(beta))))

@@ -216,11 +216,7 @@ class Laplace:
         padded, beta, sd = self.unpack(parameters)
         point, factor = self.find_mode(beta, padded, sd)
         inner, outer = self.mode.inner, self.mode.outer
-        value = (
-            float(point.log_p.sum())
-            - 0.5 * float((inner**2).sum() + outer @ outer)
-            - 0.5 * factor.log_determinant
-        )
+        value = float(point.log_p.sum()) - 0.5 * float((inner**2).sum() + outer @ outer) - 0.5 * factor.log_determinant
         leverage = self.leverage(factor, sd) * self.given
         adjoint = factor.solve(*self.gather(leverage * point.weight_slope, sd))
         carried = np.broadcast_to(sum(self.effects(*adjoint, sd)), self.given.shape)
@@ -248,9 +244,7 @@ class Laplace:
         left = through @ factor.schur_inverse
         right = outer @ factor.schur_inverse
         squares = (left * through).sum(axis=2)[:, :, None] + (right * outer).sum(axis=2)[None]
-        cross = np.broadcast_to(left, (slices, arms, left.shape[2])).transpose(1, 0, 2) @ outer.transpose(
-            0, 2, 1
-        )
+        cross = np.broadcast_to(left, (slices, arms, left.shape[2])).transpose(1, 0, 2) @ outer.transpose(0, 2, 1)
         result: FloatArray = own[:, :, None] + squares - 2 * cross.transpose(1, 0, 2)
         return result
 

@@ -61,9 +61,7 @@ class Pair:
     n_slices: int
 
 
-def compare(
-    cube: FloatArray, arms: Sequence[str], categories: Sequence[int], clusters: Clusters
-) -> tuple[Pair, ...]:
+def compare(cube: FloatArray, arms: Sequence[str], categories: Sequence[int], clusters: Clusters) -> tuple[Pair, ...]:
     """Every pair of arms of cube (slices, arms, readers; NaN missing), in order AB, AC, ..., corrected."""
     pairs = [
         _pair(cube[:, i], cube[:, j], (arms[i], arms[j]), categories, clusters)

@@ -167,6 +167,4 @@ def _pair_order(metric: FloatArray, scores: FloatArray, clusters: Clusters) -> R
     d_score = np.round(scores[:, second] - scores[:, first], 9)
     told = np.isfinite(d_metric) & np.isfinite(d_score) & (d_metric != 0) & (d_score != 0)
     alike = told & (np.sign(d_metric) == np.sign(d_score))
-    return clustered_share(
-        alike.sum(axis=1).astype(np.float64), told.sum(axis=1).astype(np.float64), clusters
-    )
+    return clustered_share(alike.sum(axis=1).astype(np.float64), told.sum(axis=1).astype(np.float64), clusters)

@@ -40,9 +40,7 @@ def read_scores(path: Path, wide: bool = False) -> ScoreTable:
         if wide:
             readers = [name for name in record if name not in ("slice", "arm", *OPTIONAL)]
             if not readers:
-                raise TableError(
-                    "Row 1: a wide table needs a column for each reader beside slice and arm; add them."
-                )
+                raise TableError("Row 1: a wide table needs a column for each reader beside slice and arm; add them.")
             rows.extend(_row(line, record, reader, record[reader], reader) for reader in readers)
         else:
             reader = _filled(line, "reader", record["reader"])

@@ -64,9 +64,7 @@ def case_covariance(scores: FloatArray, clusters: Clusters) -> FloatArray:
     return np.asarray(clusters.count / (clusters.count - 1) * (sums.T @ sums), dtype=np.float64)
 
 
-def crossed_mean(
-    scores: FloatArray, clusters: Clusters, value: float | None = None
-) -> MrmcEstimate | Undefined:
+def crossed_mean(scores: FloatArray, clusters: Clusters, value: float | None = None) -> MrmcEstimate | Undefined:
     """Mean of scores (units, readers; NaN missing) with readers and cases random.
 
     For scores this is the single-arm analysis; for differences between two arms of the same unit and reader

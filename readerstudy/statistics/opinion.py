@@ -40,9 +40,7 @@ def unit_means(scores: FloatArray) -> FloatArray:
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def opinion(
-    scores: FloatArray, cannot_judge: BoolArray, categories: Sequence[int], clusters: Clusters
-) -> Opinion:
+def opinion(scores: FloatArray, cannot_judge: BoolArray, categories: Sequence[int], clusters: Clusters) -> Opinion:
     """Opinion of scores (units, readers; NaN missing), ``cannot_judge`` marking refusals.
 
     ``clusters`` are the independent groups of units. The mean is that of the unit means; its first interval

@@ -73,9 +73,7 @@ def _with_others(units: FloatArray, reader: int) -> Result:
     return r if isinstance(r, Undefined) else fisher(r, int(both.sum()), "Pearson")
 
 
-def intra_reader(
-    first: FloatArray, second: FloatArray, categories: Sequence[int], clusters: Clusters
-) -> IntraReader:
+def intra_reader(first: FloatArray, second: FloatArray, categories: Sequence[int], clusters: Clusters) -> IntraReader:
     """Agreement of one reader's scores (units,) with the repeats (units,), where both are given."""
     both = np.isfinite(first) & np.isfinite(second)
     n = int(both.sum())
@@ -139,6 +137,4 @@ def kappa_without(units: FloatArray, reader: int, categories: Sequence[int]) -> 
     """Fleiss' kappa of units (units, readers; NaN missing) when one reader is left out."""
     rest = np.delete(units, reader, axis=1)
     rest = rest[np.isfinite(rest).any(axis=1)]
-    return fleiss_kappa(
-        count_table(codes_of(rest, categories), len(categories)), Clusters.of_units(len(rest))
-    )
+    return fleiss_kappa(count_table(codes_of(rest, categories), len(categories)), Clusters.of_units(len(rest)))

@@ -13,6 +13,7 @@ from readerstudy.analytics.queries import (
     image_rows,
     score_rows,
 )
+from readerstudy.reconstructions.models import Reconstruction
 from readerstudy.schedules.models import Pane
 from tests.analytics.factories import ARMS, Shape, add_member, make_study
 
@@ -82,3 +83,14 @@ def test_pairs_are_refused_with_a_sentence() -> None:
     Pane.objects.create(presentation=pane.presentation, index=1, arm=pane.arm, run=pane.run)
     with pytest.raises(NotAnalysable, match="compares pairs"):
         score_rows(study)
+
+
+def test_features_of_different_networks_are_not_compared() -> None:
+    study = make_study()
+    first = Reconstruction.objects.exclude(features="").exclude(run__method="reference").order_by("pk")[0]
+    first.feature_network = "a" * 64
+    first.save()
+    lines = [line for line in gather(study).sets if not line.modality]
+    assert [line.fid_med is None for line in lines].count(True) == 1
+    (mixed,) = (line for line in lines if line.fid_med is None)
+    assert mixed.marked == "the features come from different FID-Med networks: request the runs again"

@@ -37,6 +37,7 @@ def method(monkeypatch: pytest.MonkeyPatch) -> Doubling:
     made = Doubling()
     monkeypatch.setattr(tasks, "_load", lambda run: made)
     monkeypatch.setattr(tasks, "_measure", _measure)
+    monkeypatch.setattr(tasks, "feature_network", lambda: "f" * 64)
     monkeypatch.setattr(tasks, "_features", lambda images, case: np.zeros((len(images), 32), np.float32))
     return made
 

@@ -78,9 +78,7 @@ def regression(points: list[tuple[Fraction, Fraction]]) -> dict[str, float | int
     }
 
 
-def fid_points(
-    path: str, arms: dict[str, Units], modality: dict[str, str]
-) -> list[tuple[Fraction, Fraction]]:
+def fid_points(path: str, arms: dict[str, Units], modality: dict[str, str]) -> list[tuple[Fraction, Fraction]]:
     points = []
     with open(path, newline="", encoding="utf-8-sig") as stream:
         for row in csv.DictReader(stream):
@@ -103,9 +101,7 @@ def recompute(scores: str, metrics: str | None = None) -> dict[str, Any]:
             "percent_agreement": percent_agreement(units) if units else None,
             "fleiss_kappa": fleiss_kappa(units) if units else None,
         }
-        result["arms"][arm] = {
-            name: None if value is None else float(value) for name, value in numbers.items()
-        }
+        result["arms"][arm] = {name: None if value is None else float(value) for name, value in numbers.items()}
     if metrics is not None:
         result["fid_med"] = regression(fid_points(metrics, arms, modalities(scores)))
     return result

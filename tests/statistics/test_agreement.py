@@ -131,9 +131,7 @@ def test_two_readers_conger_is_cohen_and_weights_matter() -> None:
     """Cohen's kappa of 2 readers, and psych::cohen.kappa's weighted ones (levels = 1:5) as recorded."""
     table = scores(1)[:, 1, :2]
     codes = codes_of(table, FORM)
-    confusion = np.array(
-        [[np.sum((codes[:, 0] == i) & (codes[:, 1] == j)) for j in range(5)] for i in range(5)]
-    )
+    confusion = np.array([[np.sum((codes[:, 0] == i) & (codes[:, 1] == j)) for j in range(5)] for i in range(5)])
     share = confusion / confusion.sum()
     expected = share.sum(axis=1) @ share.sum(axis=0)
     conger = conger_kappa(codes, 5, units(len(codes)))

@@ -112,12 +112,8 @@ def test_independent_recomputation(tmp_path: Path, missing: float) -> None:
         writer = csv.writer(stream)
         writer.writerow(["slice", "arm", "reader", "score", "modality"])
         for row in rows(cube, modalities=modality):
-            writer.writerow(
-                [row.slice, row.arm, row.reader, "" if row.score is None else int(row.score), row.modality]
-            )
-    points = "".join(
-        f"arm{a},{m},{40 + 7 * a + i}\n" for a in range(4) for i, m in enumerate(("CT", "MR", ""))
-    )
+            writer.writerow([row.slice, row.arm, row.reader, "" if row.score is None else int(row.score), row.modality])
+    points = "".join(f"arm{a},{m},{40 + 7 * a + i}\n" for a in range(4) for i, m in enumerate(("CT", "MR", "")))
     (tmp_path / "metrics.csv").write_text("arm,modality,fid_med\n" + points)
     again = recompute(str(tmp_path / "scores.csv"), str(tmp_path / "metrics.csv"))
     found = run(read_scores(tmp_path / "scores.csv"), read_metrics(tmp_path / "metrics.csv"))
@@ -189,9 +185,7 @@ def test_leaving_a_reader_out_is_the_study_without_this_reader() -> None:
     assert entry["mean_score_without"]["arm1"]["value"] == own["opinion"]["mean_score"]["value"]
     assert entry["fleiss_kappa_without"]["arm1"]["ci_high"] == own["agreement"]["fleiss_kappa"]["ci_high"]
     pair = alone["comparisons"][0]["mrmc"]
-    assert entry["mrmc_without"]["arm1 - arm0"] == {
-        key: pair[key] for key in entry["mrmc_without"]["arm1 - arm0"]
-    }
+    assert entry["mrmc_without"]["arm1 - arm0"] == {key: pair[key] for key in entry["mrmc_without"]["arm1 - arm0"]}
 
 
 def test_modalities_have_blocks_of_their_own() -> None:

@@ -78,9 +78,7 @@ def test_equals_r(name: str, crossed: bool) -> None:
 def test_gradient_is_that_of_the_likelihood(crossed: bool, missing: float) -> None:
     codes = codes_of(scores(3, slices=12, missing=missing), FORM)
     model = Laplace(Layout(codes, 5, crossed, fixed_arms=True))
-    parameters = np.concatenate(
-        [[-4.0, -2, 0, 2], [1, 1.5, 3], np.log([1.0, 0.5, 0.5, 0.3][: 4 if crossed else 2])]
-    )
+    parameters = np.concatenate([[-4.0, -2, 0, 2], [1, 1.5, 3], np.log([1.0, 0.5, 0.5, 0.3][: 4 if crossed else 2])])
     gradient = model.evaluate(parameters)[1]
     for place in range(len(parameters)):
         step = np.zeros_like(parameters)

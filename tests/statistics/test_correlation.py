@@ -25,9 +25,7 @@ def test_the_papers_own_table() -> None:
     assert isinstance(found.slope, Estimate) and round(found.slope.value, 5) == -0.01598
     assert isinstance(found.pearson, Estimate) and round(found.pearson.value, 3) == -0.987
     assert (round(found.pearson.ci_low or 0, 4), round(found.pearson.ci_high or 0, 3)) == (-0.9997, -0.498)
-    assert (
-        isinstance(found.spearman, Estimate) and found.spearman.value == -1 and found.spearman.ci_low is None
-    )
+    assert isinstance(found.spearman, Estimate) and found.spearman.value == -1 and found.spearman.ci_low is None
     assert isinstance(found.kendall, Estimate) and found.kendall.value == -1
     assert len(found.leave_one_out_pearson) == 4
 
@@ -38,9 +36,7 @@ def test_equals_scipy() -> None:
     assert isinstance(found.slope, Estimate) and isinstance(found.intercept, Estimate)
     half = stats.t.ppf(0.975, 10) * np.array([line.stderr, line.intercept_stderr])
     assert (found.slope.value, found.slope.ci_high) == pytest.approx((line.slope, line.slope + half[0]))
-    assert (found.intercept.value, found.intercept.ci_low) == pytest.approx(
-        (line.intercept, line.intercept - half[1])
-    )
+    assert (found.intercept.value, found.intercept.ci_low) == pytest.approx((line.intercept, line.intercept - half[1]))
     oracles = (stats.pearsonr(x, y), stats.spearmanr(x, np.round(y, 9)), stats.kendalltau(x, np.round(y, 9)))
     for value, oracle in zip((found.pearson, found.spearman, found.kendall), oracles, strict=True):
         assert isinstance(value, Estimate) and value.value == pytest.approx(oracle.statistic)
@@ -102,9 +98,7 @@ def test_reader_bias_and_correlation_by_hand() -> None:
     found = reader_summary(units, 1, Clusters.of_units(len(units)))
     assert isinstance(found.bias, Estimate) and found.bias.value == pytest.approx(bias)
     assert isinstance(found.correlation_with_others, Estimate)
-    assert found.correlation_with_others.value == pytest.approx(
-        np.corrcoef(units[both, 1], others[both])[0, 1]
-    )
+    assert found.correlation_with_others.value == pytest.approx(np.corrcoef(units[both, 1], others[both])[0, 1])
 
 
 def test_intra_reader_and_pace() -> None:

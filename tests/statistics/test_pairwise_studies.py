@@ -51,12 +51,8 @@ def test_recovers_abilities_ties_and_side_bias() -> None:
     rows = []
     for k in range(6000):
         left, right = [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)][k % 6]
-        weights = np.exp(
-            [ability[left] + side, ability[right], tie + (ability[left] + ability[right] + side) / 2]
-        )
-        rows.append(
-            (left, right, (1, -1, 0)[int(np.searchsorted(np.cumsum(weights / weights.sum()), draw()))])
-        )
+        weights = np.exp([ability[left] + side, ability[right], tie + (ability[left] + ability[right] + side) / 2])
+        rows.append((left, right, (1, -1, 0)[int(np.searchsorted(np.cumsum(weights / weights.sum()), draw()))]))
     found = bradley_terry(judgements(rows, readers=12, slices=500), ["a", "b", "c"])
     assert isinstance(found, BradleyTerry)
     truth = [
@@ -80,9 +76,7 @@ def test_circular_triads_are_counted_within_reader_and_slice() -> None:
     line = [(0, 1, 1), (1, 2, 1), (0, 2, 1)]
     table = np.array([*circle, *line, (0, 1, 1), (1, 2, 0), (0, 2, 1)], dtype=np.int64)
     group = np.repeat(np.arange(3), 3)
-    found = circular_triads(
-        Judgements(table[:, 0], table[:, 1], table[:, 2], group, np.zeros(9, dtype=np.int64))
-    )
+    found = circular_triads(Judgements(table[:, 0], table[:, 1], table[:, 2], group, np.zeros(9, dtype=np.int64)))
     assert (found.count, found.triples) == (1, 2)
 
 
@@ -120,8 +114,7 @@ def test_rates_count_unmarked_images() -> None:
     ratio = rate_ratio(cube[:, 0], cube[:, 1], clusters)
     assert isinstance(ratio, Estimate) and ratio.value == pytest.approx(47 / 119 / 0.2)
     left_out = [
-        rate_ratio(*(np.delete(cube[:, arm], s, axis=0) for arm in (0, 1)), Clusters.of_units(29))
-        for s in range(30)
+        rate_ratio(*(np.delete(cube[:, arm], s, axis=0) for arm in (0, 1)), Clusters.of_units(29)) for s in range(30)
     ]
     logs = np.log([each.value for each in left_out if isinstance(each, Estimate)])
     error = np.sqrt(29 / 30 * ((logs - logs.mean()) ** 2).sum())
