@@ -22,8 +22,7 @@ CHOICES = {
     "restormer": (
         "Transposed attention and gated feed-forward blocks (Zamir et al. 2022) in three encoder and three "
         "decoder levels around the latent level, our reading of '6-stage'; hidden widths are multiples of "
-        "8; global residual. Deviation of the light preset: the L1 of each modality is weighted by the "
-        "inverse of its usual residual."
+        "8; global residual."
     ),
     "diffusion_unet": (
         "Epsilon-prediction over the linear 1,000-step schedule; levels at 2, 4, 8 and 16x with self-"

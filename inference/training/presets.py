@@ -56,8 +56,8 @@ PRESETS: dict[str, dict[str, Preset]] = {
         "paper": _paper(256, {"features": 64}, l1=100.0, discriminator=64),
     },
     "restormer": {
-        "light": Preset(8, 64, 1e-3, {"dim": 16, "blocks": [1, 1, 1, 2], "refinement": 1}, steps=350,
-                        validate_every=175, mixed_precision=True, options={"balanced": 1.0}),
+        "light": Preset(8, 64, 1e-3, {"dim": 16, "blocks": [1, 1, 1, 2], "refinement": 1}, steps=300,
+                        validate_every=100, mixed_precision=True),
         "small": Preset(16, 128, 3e-4, _RESTORMER_SMALL, steps=30_000, mixed_precision=True),
         "paper": _paper(128, _RESTORMER_PAPER),
     },
