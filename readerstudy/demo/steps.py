@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from typing import Any
 
 import pydicom
 from django.conf import settings
+from django.utils.text import slugify
 
 from inference.data.dicom_types import FileReport, Progress
 from readerstudy.analytics.actions import make_snapshot
@@ -25,6 +27,7 @@ from readerstudy.conduct.actions import close_study, lock_study, open_study, unb
 from readerstudy.demo.bar import Bar
 from readerstudy.demo.people import People
 from readerstudy.demo.simulated import read_everything
+from readerstudy.jobs import launch
 from readerstudy.jobs.queries import counts, failures
 from readerstudy.reading.models import Score
 from readerstudy.reconstructions.actions import RunError, request_runs
@@ -96,7 +99,7 @@ def _print_refusals(batch: Import, names: dict[int, str]) -> None:
     for reason, files in reasons.items():
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         print(f"  {files[0]}{more}: {reason}")
-    path = settings.DATA_DIR / "demo" / "not-accepted.txt"
+    path = settings.DATA_DIR / "demo" / f"not-accepted-{slugify(batch.source.name)}.txt"
     path.write_text("".join(f"{name}: {reason}\n" for reason, files in reasons.items() for name in files))
     print(f"  {batch.accepted} files accepted, {batch.refused} refused, {batch.quarantined} quarantined: {path}")
 
@@ -138,7 +141,9 @@ def workers(number: int) -> Iterator[None]:
     log = settings.DATA_DIR / "demo" / "workers.log"
     with log.open("ab") as stream:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "up", "--no-web", "--workers", str(number)],
+            # Through the launcher, so that the workers don't outlive a demo that is killed.
+            [sys.executable, "-S", launch.__file__, str(os.getpid()), "0", sys.executable, "manage.py", "up",
+             "--no-web", "--workers", str(number)],
             cwd=settings.BASE_DIR, stdout=stream, stderr=stream,
         )  # fmt: skip
         try:
