@@ -51,9 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 2 after one sentence on what is wrong."""
     options = parser().parse_args(arguments)
     try:
-        {"train": _train, "card": _card, "degrade": _degrade, "reconstruct": _reconstruct}[options.command](
-            options
-        )
+        {"train": _train, "card": _card, "degrade": _degrade, "reconstruct": _reconstruct}[options.command](options)
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -132,9 +130,7 @@ def _reconstruct(options: argparse.Namespace) -> None:
     try:
         settings = json.loads(options.settings)
     except json.JSONDecodeError as error:
-        raise ValueError(
-            f"--settings is not JSON ({error.msg}): write for example '{{\"steps\": 20}}'."
-        ) from error
+        raise ValueError(f"--settings is not JSON ({error.msg}): write for example '{{\"steps\": 20}}'.") from error
     method, bar = load_method(options.method, settings, options.device), ProgressBar()
     measurements, references = _measurements(options), _slices(options.input)
     images = []

@@ -53,9 +53,7 @@ def clip_physical(image: NDArray[np.float32], modality: str) -> NDArray[np.float
     return np.asarray(np.maximum(image, 0.0), np.float32)
 
 
-def pad_to_multiple(
-    image: NDArray[np.float32], multiple: int
-) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+def pad_to_multiple(image: NDArray[np.float32], multiple: int) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
     """Mirror-pad rows and columns to multiples; the slices cut the original out again."""
     extra = [(-size) % multiple for size in image.shape]
     before = [e // 2 for e in extra]
@@ -82,6 +80,4 @@ def resample(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
 
 def rotate(image: NDArray[np.float32], degrees: float, fill: float) -> NDArray[np.float32]:
     """Rotate about the centre without changing the shape (augmentation of references, before degradation)."""
-    return np.asarray(
-        ndimage.rotate(image, degrees, reshape=False, order=1, mode="constant", cval=fill), np.float32
-    )
+    return np.asarray(ndimage.rotate(image, degrees, reshape=False, order=1, mode="constant", cval=fill), np.float32)

@@ -94,9 +94,7 @@ def time_blocks(acquisitions: Iterable[str]) -> list[list[str]]:
     for name in sorted(acquisitions):
         digits = "".join(c for c in name if c.isdigit())[:14]
         moment = datetime.strptime(digits, "%Y%m%d%H%M%S") if len(digits) == 14 else None
-        near = (
-            last is not None and moment is not None and moment - last < timedelta(minutes=BLOCK_GAP_MINUTES)
-        )
+        near = last is not None and moment is not None and moment - last < timedelta(minutes=BLOCK_GAP_MINUTES)
         if near:
             blocks[-1].append(name)
         else:

@@ -46,9 +46,7 @@ class Method(Protocol):
     sampler: str
     network_calls: int
 
-    def reconstruct(
-        self, measurements: Sequence[Measurement], seeds: Sequence[int]
-    ) -> list[NDArray[np.float32]]:
+    def reconstruct(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
         """One float32 image in physical units per measurement; a result never depends on its batch mates."""
         ...
 

@@ -25,7 +25,5 @@ class Degraded:
     def __init__(self, settings: Mapping[str, object], device: str) -> None:
         del settings, device
 
-    def reconstruct(
-        self, measurements: Sequence[Measurement], seeds: Sequence[int]
-    ) -> list[NDArray[np.float32]]:
+    def reconstruct(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
         return [clip_physical(m.degraded, m.modality) for m, _ in zip(measurements, seeds, strict=True)]

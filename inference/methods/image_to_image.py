@@ -63,9 +63,7 @@ class ImageToImage:
         """The network of a checkpoint's configuration."""
         raise NotImplementedError
 
-    def reconstruct(
-        self, measurements: Sequence[Measurement], seeds: Sequence[int]
-    ) -> list[NDArray[np.float32]]:
+    def reconstruct(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
         return [self._reconstruct(m) for m, _ in zip(measurements, seeds, strict=True)]
 
     @torch.inference_mode()

@@ -25,14 +25,10 @@ class Reference:
     def __init__(self, settings: Mapping[str, object], device: str) -> None:
         del settings, device
 
-    def reconstruct(
-        self, measurements: Sequence[Measurement], seeds: Sequence[int]
-    ) -> list[NDArray[np.float32]]:
+    def reconstruct(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
         images = []
         for measurement, _ in zip(measurements, seeds, strict=True):
             if measurement.reference is None:
-                raise ValueError(
-                    "The measurement carries no reference: set Measurement.reference for this method."
-                )
+                raise ValueError("The measurement carries no reference: set Measurement.reference for this method.")
             images.append(clip_physical(measurement.reference, measurement.modality))
         return images

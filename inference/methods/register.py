@@ -106,9 +106,7 @@ def _checked(entry: MethodEntry, name: str, value: object) -> object:
     if isinstance(limit, list) and value not in limit:
         raise ValueError(f"{entry.title}: {name} must be one of {', '.join(limit)}, not {value!r}.")
     if isinstance(limit, tuple) and isinstance(value, int | float) and not limit[0] <= value <= limit[1]:
-        raise ValueError(
-            f"{entry.title}: {name} must be between {limit[0]:g} and {limit[1]:g}, not {value!r}."
-        )
+        raise ValueError(f"{entry.title}: {name} must be between {limit[0]:g} and {limit[1]:g}, not {value!r}.")
     return value
 
 

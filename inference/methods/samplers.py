@@ -24,9 +24,7 @@ def ddpm(x: Tensor, timesteps: Sequence[int], schedule: Schedule, denoise: Denoi
         x0 = denoise(x, t)
         bar, bar_next = schedule.alpha(t) ** 2, schedule.alpha(following) ** 2
         step = bar / bar_next
-        mean = (math.sqrt(bar_next) * (1.0 - step) * x0 + math.sqrt(step) * (1.0 - bar_next) * x) / (
-            1.0 - bar
-        )
+        mean = (math.sqrt(bar_next) * (1.0 - step) * x0 + math.sqrt(step) * (1.0 - bar_next) * x) / (1.0 - bar)
         variance = (1.0 - step) * (1.0 - bar_next) / (1.0 - bar)
         x = mean + math.sqrt(variance) * noise() if following >= 0 else x0
     return x
@@ -41,9 +39,7 @@ def ddim(x: Tensor, timesteps: Sequence[int], schedule: Schedule, denoise: Denoi
     return x
 
 
-def dpm_solver(
-    x: Tensor, timesteps: Sequence[int], schedule: Schedule, denoise: Denoise, noise: Noise
-) -> Tensor:
+def dpm_solver(x: Tensor, timesteps: Sequence[int], schedule: Schedule, denoise: Denoise, noise: Noise) -> Tensor:
     """Second-order multistep solver of the probability-flow equation in half-log-SNR."""
     previous: Tensor | None = None
     previous_h = 0.0

@@ -116,9 +116,7 @@ def tv_fourier(k_space: Tensor, mask: Tensor, weight: float, iterations: int, ch
         extrapolated = 2.0 * updated - x
         x = updated
         if iteration % CHECK_EVERY == 0:
-            relative = float(
-                (x - last).abs().square().sum().sqrt() / x.abs().square().sum().sqrt().clamp(min=1e-12)
-            )
+            relative = float((x - last).abs().square().sum().sqrt() / x.abs().square().sum().sqrt().clamp(min=1e-12))
             if relative <= change:
                 break
             last = x

@@ -41,9 +41,7 @@ class TVRecon:
         """The weight of the total variation for a modality."""
         return PAPER_WEIGHT if self.settings["rule"] == "paper" else VALIDATION_WEIGHTS[modality]
 
-    def reconstruct(
-        self, measurements: Sequence[Measurement], seeds: Sequence[int]
-    ) -> list[NDArray[np.float32]]:
+    def reconstruct(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
         return [self._reconstruct(m) for m, _ in zip(measurements, seeds, strict=True)]
 
     @torch.inference_mode()

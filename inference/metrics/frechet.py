@@ -102,9 +102,7 @@ def _marked(n: int, n_patients: int, dimensions: int) -> str:
 def _pair(a: Features, b: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ValueError(
-            "Feature sets must be (n, d) arrays of equal width: compute both with the same network."
-        )
+        raise ValueError("Feature sets must be (n, d) arrays of equal width: compute both with the same network.")
     if min(len(x), len(y)) < 2:
         raise ValueError("A feature distance needs at least two images on each side: add slices.")
     return x, y

@@ -23,9 +23,7 @@ CHILDREN = (
 class BasicConv2d(nn.Module):
     """Convolution, batch norm, ReLU."""
 
-    def __init__(
-        self, inputs: int, outputs: int, kernel: Kernel, stride: int = 1, padding: Kernel = 0
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: Kernel, stride: int = 1, padding: Kernel = 0) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
         self.bn = nn.BatchNorm2d(outputs, eps=0.001)
@@ -185,9 +183,7 @@ def inception_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         head, _, rest = name.partition(".")
         if head.isdigit():
             if int(head) >= len(CHILDREN):
-                raise ValueError(
-                    f"The state dict numbers a layer {head} that Inception-V3 lacks: check its source."
-                )
+                raise ValueError(f"The state dict numbers a layer {head} that Inception-V3 lacks: check its source.")
             head = CHILDREN[int(head)]
         if head.startswith(("Conv2d", "Mixed")):
             result[f"{head}.{rest}"] = value

@@ -21,9 +21,7 @@ PHOTONS_PER_MM = 1.2e6  # full-dose fluence per mm of detector and view
 ELECTRONIC_NOISE = 10.0  # standard deviation in counts, per detector bin and view
 VIEWS = 720
 OVERSAMPLING = 2  # of the projected grid, and of the detector bins, against the reconstructed grid
-CUTOFF = (
-    1.0 / OVERSAMPLING
-)  # of the filter, in units of the detector's Nyquist: the reconstructed pixels' Nyquist
+CUTOFF = 1.0 / OVERSAMPLING  # of the filter, in units of the detector's Nyquist: the reconstructed pixels' Nyquist
 ASSUMED_FIELD_OF_VIEW = 380.0  # mm across the longer side, where a source states no spacing
 MINIMUM_HU, MAXIMUM_HU = -1024.0, 3071.0
 FILTER = "ramp"
@@ -59,9 +57,7 @@ def hounsfield(mu: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.clip(1000.0 * (mu / MU_WATER - 1.0), MINIMUM_HU, MAXIMUM_HU).astype(np.float32)
 
 
-def project(
-    image: NDArray[np.float64], spacing: tuple[float, float], geometry: Geometry
-) -> NDArray[np.float64]:
+def project(image: NDArray[np.float64], spacing: tuple[float, float], geometry: Geometry) -> NDArray[np.float64]:
     """Line integrals of ``image`` (rows, cols; per mm): a sinogram (views, detectors), dimensionless."""
     return ct_kernels.project(
         np.ascontiguousarray(image, np.float64),

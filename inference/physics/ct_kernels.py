@@ -64,9 +64,7 @@ if njit is not None:
     _line_spread = njit(cache=True)(_line_spread)
 
 
-def _project(
-    image: Array, turned: Array, dy: float, dx: float, angles: Array, detectors: int, width: float
-) -> Array:
+def _project(image: Array, turned: Array, dy: float, dx: float, angles: Array, detectors: int, width: float) -> Array:
     rows, cols = image.shape
     sinogram = np.zeros((angles.size, detectors))
     for view in range(angles.size):
@@ -81,9 +79,7 @@ def _project(
     return sinogram
 
 
-def _project_adjoint(
-    sinogram: Array, rows: int, cols: int, dy: float, dx: float, angles: Array, width: float
-) -> Array:
+def _project_adjoint(sinogram: Array, rows: int, cols: int, dy: float, dx: float, angles: Array, width: float) -> Array:
     detectors = sinogram.shape[1]
     image, turned = np.zeros((rows, cols)), np.zeros((cols, rows))
     for view in range(angles.size):
@@ -98,9 +94,7 @@ def _project_adjoint(
     return image + turned.T
 
 
-def _back_project(
-    sinogram: Array, rows: int, cols: int, dy: float, dx: float, angles: Array, width: float
-) -> Array:
+def _back_project(sinogram: Array, rows: int, cols: int, dy: float, dx: float, angles: Array, width: float) -> Array:
     detectors = sinogram.shape[1]
     image = np.zeros((rows, cols))
     for view in range(angles.size):
@@ -143,15 +137,13 @@ def project_numpy(image: Array, spacing: Spacing, angles: Array, detectors: int,
         low = np.clip(np.floor(position), -1, grid.shape[1]).astype(np.int64)
         weight = np.clip(position - low, 0.0, 1.0)
         lines = np.arange(grid.shape[0])[:, None]
-        sinogram[view] = length * (
-            (1.0 - weight) * padded[lines, low + 1] + weight * padded[lines, low + 2]
-        ).sum(axis=0)
+        sinogram[view] = length * ((1.0 - weight) * padded[lines, low + 1] + weight * padded[lines, low + 2]).sum(
+            axis=0
+        )
     return sinogram
 
 
-def back_project_numpy(
-    sinogram: Array, shape: tuple[int, int], spacing: Spacing, angles: Array, width: float
-) -> Array:
+def back_project_numpy(sinogram: Array, shape: tuple[int, int], spacing: Spacing, angles: Array, width: float) -> Array:
     """Unfiltered, unscaled back-projection by linear interpolation, one view at a time."""
     rows, cols = shape
     x = (np.arange(cols) - (cols - 1) / 2.0) * spacing[1]
@@ -173,16 +165,12 @@ def project(image: Array, spacing: Spacing, angles: Array, detectors: int, width
     return _project(image, turned, spacing[0], spacing[1], angles, detectors, width)
 
 
-def project_adjoint(
-    sinogram: Array, shape: tuple[int, int], spacing: Spacing, angles: Array, width: float
-) -> Array:
+def project_adjoint(sinogram: Array, shape: tuple[int, int], spacing: Spacing, angles: Array, width: float) -> Array:
     """Transpose of :func:`project`."""
     return _project_adjoint(sinogram, shape[0], shape[1], spacing[0], spacing[1], angles, width)
 
 
-def back_project(
-    sinogram: Array, shape: tuple[int, int], spacing: Spacing, angles: Array, width: float
-) -> Array:
+def back_project(sinogram: Array, shape: tuple[int, int], spacing: Spacing, angles: Array, width: float) -> Array:
     """Sum over views of the linearly interpolated sinogram at every pixel."""
     if njit is None:
         return back_project_numpy(sinogram, shape, spacing, angles, width)

@@ -59,9 +59,7 @@ def degrade(
     """
     level = validate_level(modality, level)
     if reference.ndim != 2:
-        raise ValueError(
-            f"A slice has rows and columns, not {reference.ndim} axes: pass one slice at a time."
-        )
+        raise ValueError(f"A slice has rows and columns, not {reference.ndim} axes: pass one slice at a time.")
     generator = np.random.default_rng(seed)
     image = reference.astype(np.float32)
     k_space: NDArray[np.complex64] | None = None
@@ -99,9 +97,7 @@ def _degrade_ct(
     photons = ct.PHOTONS_PER_MM * geometry.detector_spacing
     lines = ct.fine_projections(ct.attenuation(image), spacing, geometry)
     noisy = ct.low_dose(lines, dose, photons, generator, already_noisy=already_noisy)
-    degraded = ct.hounsfield(
-        ct.filtered_back_projection(noisy, shape, spacing, geometry, ct.FILTER, ct.CUTOFF)
-    )
+    degraded = ct.hounsfield(ct.filtered_back_projection(noisy, shape, spacing, geometry, ct.FILTER, ct.CUTOFF))
     return degraded, {
         "photons_per_ray": photons,
         "detectors": geometry.detectors,

@@ -12,9 +12,7 @@ from scipy import ndimage
 
 DYNAMIC_RANGE = 60.0  # dB, grey 255 is 0 dB and grey 0 is -60 dB
 RESOLUTION_CELL = (0.6, 0.9)  # Gaussian sigma of the point spread in pixels, axial and lateral
-SNR_REGION = (
-    "pixels above grey 0 whose grey lies between the quartiles of those pixels (mid-echogenic tissue)"
-)
+SNR_REGION = "pixels above grey 0 whose grey lies between the quartiles of those pixels (mid-echogenic tissue)"
 
 
 def envelope(grey: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -53,9 +51,7 @@ def signal_power(grey: NDArray[np.float32]) -> float:
     return float((envelope(inside[(inside >= low) & (inside <= high)]) ** 2).mean())
 
 
-def add_noise(
-    grey: NDArray[np.float32], snr_db: float, generator: np.random.Generator
-) -> NDArray[np.float32]:
+def add_noise(grey: NDArray[np.float32], snr_db: float, generator: np.random.Generator) -> NDArray[np.float32]:
     """The B-mode image at ``snr_db`` dB (power ratio over ``SNR_REGION``), grey 0..255."""
     shape = (grey.shape[0], grey.shape[1])
     phase = np.angle(circular_noise(shape, generator))
