@@ -112,14 +112,11 @@ def hundred_thousand() -> tuple[float, float]:
     """Seconds and peak resident MiB of the analysis of 100,000 scores in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scores.csv"
-        lines = (
-            f"{row.slice},{row.arm},{row.reader},{row.score:.0f}\n" for row in rows(simulated(1000, 10, 10))
-        )
+        lines = (f"{row.slice},{row.arm},{row.reader},{row.score:.0f}\n" for row in rows(simulated(1000, 10, 10)))
         path.write_text("slice,arm,reader,score\n" + "".join(lines))
         command = [sys.executable, "-c", HUNDRED_THOUSAND, str(path)]
         runs = [
-            json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-            for _ in range(3)
+            json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(3)
         ]
     return statistics.median(run[0] for run in runs), max(run[1] for run in runs)
 

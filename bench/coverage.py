@@ -88,9 +88,7 @@ def kappa_coverage(n: int) -> float:
     truth = fleiss_kappa(counts(200_000), Clusters.of_units(200_000))
     assert isinstance(truth, Estimate)
     clusters = Clusters.of_units(n)
-    return float(
-        np.mean([_covers(fleiss_kappa(counts(n), clusters), truth.value) for _ in range(KAPPA_STUDIES)])
-    )
+    return float(np.mean([_covers(fleiss_kappa(counts(n), clusters), truth.value) for _ in range(KAPPA_STUDIES)]))
 
 
 def run() -> dict[str, Figure]:
@@ -100,9 +98,7 @@ def run() -> dict[str, Figure]:
         print(f"reader x arm SD {spread:.2f}: {STUDIES} studies done", flush=True)
         name = f"{round(100 * spread):02d}"
         paired = 100 * shares.paired_t_rejects
-        figures[f"type_one_error_{name}"] = Figure(
-            100 * shares.mrmc_rejects, "%", paired, "paired t on slice means"
-        )
+        figures[f"type_one_error_{name}"] = Figure(100 * shares.mrmc_rejects, "%", paired, "paired t on slice means")
         figures[f"mean_coverage_{name}"] = Figure(100 * shares.mean_covers, "%")
         figures[f"difference_coverage_{name}"] = Figure(100 * shares.difference_covers, "%")
     figures["kappa_coverage_100_slices"] = Figure(100 * kappa_coverage(100), "%")
