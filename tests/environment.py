@@ -12,5 +12,6 @@ if "READERSTUDY_TEST_DATA" not in os.environ:
     os.environ["READERSTUDY_TEST_DATA"] = folder
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
 os.environ["READERSTUDY_DATA"] = os.environ["READERSTUDY_TEST_DATA"]
+os.makedirs(os.path.join(os.environ["READERSTUDY_DATA"], "static"), exist_ok=True)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("READERSTUDY_DEMO", None)
