@@ -32,6 +32,8 @@ class Room {
   #storing = false;
   #showing = 0;
   #unsent = 0;
+  /** The sign-out form while it waits for the last scores to arrive. @type {HTMLFormElement | null} */
+  #leaving = null;
 
   constructor(room, store) {
     this.#room = room;
@@ -233,6 +235,7 @@ class Room {
     this.#unsent = state.waiting + state.held.length;
     this.#status.saved(state);
     this.#disputes.update(state.held);
+    if (this.#leaving && !this.#unsent) this.#leaving.requestSubmit();
     const link = find("#finish-link");
     if (this.#unsent) link.removeAttribute("href");
     else link.setAttribute("href", this.#room.urls.finish);
@@ -248,11 +251,11 @@ class Room {
   }
 
   /** The first try warns, the second goes: the answers stay on this computer. */
+  /** Signs out as soon as everything is on the server; a second press leaves the rest on this computer. */
   #signOut(event) {
-    const form = /** @type {HTMLFormElement} */ (event.target);
-    if (!this.#unsent || form.dataset.warned) return;
+    if (!this.#unsent || this.#leaving) return;
     event.preventDefault();
-    form.dataset.warned = "yes";
+    this.#leaving = /** @type {HTMLFormElement} */ (event.target);
     this.#status.say(text("sign_out_waiting", { n: this.#unsent }));
   }
 }
