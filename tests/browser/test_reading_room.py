@@ -96,7 +96,7 @@ def test_the_signature_ends_a_session_and_opens_the_next(page: Any, world: World
         page.keyboard.press("3")
     page.locator("#finish-title").wait_for()
     arrived(world, 12)
-    page.locator("#finish-link").click()
+    page.locator("#finish-link[href]").click()
     page.locator("input[name=printed_name]").fill("R. Reader")
     page.locator("input[name=meaning]").check()
     page.locator("input[name=password]").fill("wrong")

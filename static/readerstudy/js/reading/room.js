@@ -235,7 +235,11 @@ class Room {
     this.#unsent = state.waiting + state.held.length;
     this.#status.saved(state);
     this.#disputes.update(state.held);
-    if (this.#leaving && !this.#unsent) this.#leaving.requestSubmit();
+    if (this.#leaving && !this.#unsent) {
+      const form = this.#leaving;
+      this.#leaving = null;
+      form.requestSubmit();
+    }
     const link = find("#finish-link");
     if (this.#unsent) link.removeAttribute("href");
     else link.setAttribute("href", this.#room.urls.finish);
