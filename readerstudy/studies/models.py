@@ -50,6 +50,11 @@ class Study(models.Model):
     def chain(self) -> str:
         return f"study:{self.pk}"
 
+    @property
+    def simulated(self) -> bool:
+        """Whether any reader is a program; such a study is marked wherever it appears."""
+        return any(reader.simulated for reader in self.readers.all())
+
 
 class Amendment(models.Model):
     """A numbered change of protocol or plan after opening, with its reason and both hashes."""
