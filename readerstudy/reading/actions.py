@@ -92,8 +92,9 @@ def record_answer(user: User, given: Given) -> Stored:
     Raises ``Http404`` (not the person's presentation), ``Closed``, ``Conflict`` or ``ReadingError``.
     """
     presentation = _presentation(user, given.presentation)
-    study = presentation.session.schedule.study
-    # One writer per session: two tabs and two devices queue up here.
+    # The study's row first, so that no answer slips past a closing; then the session's, where two tabs queue up.
+    study = Study.objects.select_for_update().get(pk=presentation.session.schedule.study_id)
+    presentation.session.schedule.study = study
     Session.objects.select_for_update().get(pk=presentation.session_id)
     if known := Answer.objects.filter(key=given.key).first():
         if known.presentation_id != presentation.pk or known.digest != given.digest():
