@@ -141,12 +141,14 @@ def own_database(url: str) -> Iterator[str]:
     import psycopg
 
     name = f"faults_{uuid4().hex[:12]}"
-    with psycopg.connect(url, autocommit=True) as connection:
+    # The named database need not exist yet: Django's tests make their own beside it, as this does.
+    server = urlunsplit(urlsplit(url)._replace(path="/postgres"))
+    with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     try:
         yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
     finally:
-        with psycopg.connect(url, autocommit=True) as connection:
+        with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
