@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,24 +74,26 @@ def _load(run: Run) -> Method:
     return method
 
 
-def _reconstruct_each(method: Method, run: Run, slices: list[Slice], claim: Claim) -> list[Outcome]:
-    """All slices, batched; out of memory halves the batch, another error fails its slice and spares its mates."""
-    outcomes: list[Outcome] = []
+def _reconstruct_each(method: Method, run: Run, slices: list[Slice], claim: Claim) -> Iterator[Outcome]:
+    """Batch after batch, so that each is saved before the next is begun.
+
+    Out of memory halves the batch; another error fails its slice and spares its mates.
+    """
     size, start = _first_batch_size(), 0
     while start < len(slices):
         claim.heartbeat()
         part = slices[start : start + size]
         try:
-            outcomes.extend(_reconstruct_batch(method, run, part))
+            outcomes = _reconstruct_batch(method, run, part)
         except Exception as error:
             if len(part) > 1:
                 _empty_cache()
                 size = max(1, len(part) // 2)
                 continue
             log.warning("A slice failed: %s", type(error).__name__)
-            outcomes.append(Outcome(part[0], None, failure=f"{type(error).__name__}: {error}"[:400]))
+            outcomes = [Outcome(part[0], None, failure=f"{type(error).__name__}: {error}"[:400])]
+        yield from outcomes
         start += len(part)
-    return outcomes
 
 
 def _reconstruct_batch(method: Method, run: Run, slices: list[Slice]) -> list[Outcome]:

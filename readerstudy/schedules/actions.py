@@ -154,16 +154,6 @@ def _write_schedule(
     )
 
 
-def assign_reserve(study: Study, reader: Reader) -> Schedule:
-    """Give a replacement reader the next unused reserve schedule."""
-    schedule = Schedule.objects.select_for_update().filter(study=study, reader=None).order_by("number").first()
-    if schedule is None:
-        raise DrawError("No reserve schedule is left: the study can't take another reader.")
-    schedule.reader = reader
-    schedule.save(update_fields=["reader"])
-    return schedule
-
-
 def reveal_secret(study: Study, at: datetime | None = None) -> OrderSecret:
     """At unblinding only: from here on the secret may be shown, so that anyone can check the commitment."""
     secret = OrderSecret.objects.get(study=study)
