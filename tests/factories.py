@@ -92,6 +92,7 @@ def make_protocol(**changes: Any) -> protocols.Protocol:
         "criteria": [
             {"key": "overall", "title": "Overall", "question": "How good?", "texts": TEXTS},
         ],
+        "display": {"check": "off"},
         "design": {"readers": 2, "reserves": 1, "minimum_gap": 2},
         "plan": {"primary_criterion": "overall"},
     }  # fmt: skip

@@ -12,7 +12,7 @@ from inference.metrics.frechet import MINIMUM_PATIENTS, fid_med
 from readerstudy.analytics.inputs import SetLine, StudyFacts
 from readerstudy.cases import store
 from readerstudy.reconstructions.models import Reconstruction
-from readerstudy.studies.models import Study, StudyImage, StudySlice
+from readerstudy.studies.models import Study, StudyImage
 
 NO_FEATURES = "no features of the images and their references are stored"
 MIXED = "the features come from different FID-Med networks: request the runs again"
@@ -52,14 +52,14 @@ def feature_pairs(study: Study) -> list[FeaturePair]:
 
 def _pairs(study: Study, references: dict[int, tuple[str, str]]) -> Iterator[FeaturePair]:
     images = (
-        StudyImage.objects.filter(arm__study=study, study_slice__part=StudySlice.Part.MAIN)
+        StudyImage.objects.filter(arm__study=study)
         .exclude(reconstruction__features="")
         .select_related("arm", "study_slice__slice__case__patient", "reconstruction")
         .order_by("arm__position", "study_slice__position")
     )
     for image in images:
         reference = references.get(image.study_slice.slice_id)
-        if reference:
+        if reference and image.arm:
             features, network = reference
             case = image.study_slice.slice.case
             yield FeaturePair(

@@ -89,7 +89,7 @@ def score_rows(study: Study, criterion: Criterion | None = None) -> list[ScoreLi
     for pane in _panes(study):
         presentation = pane.presentation
         reader = presentation.session.schedule.reader
-        assert reader is not None
+        assert reader is not None and pane.arm is not None
         key = (
             pane.arm.position, presentation.study_slice.position, reader.number,
             int(presentation.kind == Presentation.Kind.REPEAT),
@@ -109,6 +109,7 @@ def _panes(study: Study) -> QuerySet[Pane]:
         presentation__session__schedule__study=study,
         presentation__session__schedule__reader__isnull=False,
         presentation__kind__in=kinds,
+        arm__isnull=False,
     ).select_related(
         "arm",
         "presentation__session__schedule__reader",
@@ -130,7 +131,7 @@ def _scores(study: Study, criterion: Criterion) -> dict[str, tuple[str, int | No
 def _score_line(pane: Pane, criterion: str, key: tuple[int, int, int, int], given: tuple[str, int | None]) -> ScoreLine:
     presentation, (score, elapsed) = pane.presentation, given
     case, reader = presentation.study_slice.slice.case, presentation.session.schedule.reader
-    assert reader is not None
+    assert reader is not None and pane.arm is not None
     return ScoreLine(
         slice=_slice_name(presentation.study_slice),
         arm=pane.arm.key,
@@ -154,7 +155,7 @@ def _slice_name(row: StudySlice) -> str:
 def study_images(study: Study) -> QuerySet[StudyImage]:
     """What the arms show of the main slices, in the order of arms and slices."""
     return (
-        StudyImage.objects.filter(arm__study=study, study_slice__part=StudySlice.Part.MAIN)
+        StudyImage.objects.filter(arm__study=study)
         .select_related("arm", "study_slice__slice__case__patient", "reconstruction__run")
         .order_by("arm__position", "study_slice__position")
     )
@@ -167,6 +168,7 @@ def image_rows(study: Study) -> list[ImageLine]:
     lines = []
     for image in study_images(study):
         made, case = image.reconstruction, image.study_slice.slice.case
+        assert image.arm is not None
         lines.append(
             ImageLine(
                 arm=image.arm.key,
@@ -214,6 +216,7 @@ def study_facts(study: Study) -> StudyFacts:
 def _arm_facts(study: Study) -> list[ArmFacts]:
     runs: dict[str, dict[str, set[Any]]] = {}
     for image in study_images(study):
+        assert image.arm is not None
         run, kept = image.reconstruction.run, runs.setdefault(image.arm.key, {})
         for name in ("version", "device", "precision", "sampler", "network_calls"):
             kept.setdefault(name, set()).add(getattr(run, name))

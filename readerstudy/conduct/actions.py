@@ -10,13 +10,12 @@ from readerstudy.accounts.models import User
 from readerstudy.audit import actions as audit
 from readerstudy.audit.actions import record
 from readerstudy.audit.canonical import sha256_of
-from readerstudy.cases.actions import freeze
-from readerstudy.reconstructions.queries import find_reconstructions
-from readerstudy.schedules.actions import DrawError, draw_orders, draw_slices, reveal_secret
+from readerstudy.conduct.images import freeze_images
+from readerstudy.schedules.actions import DrawError, draw_orders, draw_practice, draw_slices, reveal_secret
 from readerstudy.schedules.designs.types import DesignError
 from readerstudy.schedules.models import Session
 from readerstudy.studies.actions import StudyError, require_state, require_unprimed
-from readerstudy.studies.models import Membership, Reader, Study, StudyImage, StudySlice
+from readerstudy.studies.models import Membership, Reader, Study
 from readerstudy.studies.queries import protocol_of
 
 State = Study.State
@@ -39,8 +38,8 @@ def open_study(study: Study, by: User) -> Study:
     study.save(update_fields=["protocol_hash", "plan_hash", "state", "opened_at"])
     try:
         slices = draw_slices(study, protocol)
-        images = _freeze_images(study, slices)
-        drawn = draw_orders(study, protocol, images)
+        drawn = draw_orders(study, protocol, freeze_images(study, protocol, slices))
+        draw_practice(study, protocol, slices)
     except (DrawError, DesignError) as error:
         raise StudyError(str(error)) from error
     for reader in readers:
@@ -55,28 +54,6 @@ def open_study(study: Study, by: User) -> Study:
     )  # fmt: skip
     _mail_opening(study, readers, drawn.commitment)
     return study
-
-
-def _freeze_images(study: Study, slices: list[StudySlice]) -> dict[tuple[int, int], StudyImage]:
-    """The image of every arm of every slice, by its hash; missing ones are named and stop the opening."""
-    images: list[StudyImage] = []
-    missing: list[str] = []
-    rows = [s.slice for s in slices]
-    for arm in study.arms.all():
-        found = find_reconstructions(rows, arm.method, arm.levels, arm.settings)
-        for row in slices:
-            if made := found.get(row.slice_id):
-                images.append(StudyImage(arm=arm, study_slice=row, reconstruction=made, pixels=made.pixels))
-            else:
-                missing.append(f"{row.slice.case.pseudonym} slice {row.slice.index + 1} by {arm.title}")
-    if missing:
-        raise StudyError(
-            f"{len(missing)} images are missing, the first is {missing[0]}: run the methods on these cases first."
-        )
-    for case in {row.case_id: row.case for row in rows}.values():
-        freeze(case)
-    made_rows = StudyImage.objects.bulk_create(images, batch_size=500)
-    return {(image.arm_id, image.study_slice_id): image for image in made_rows}
 
 
 def _mail_opening(study: Study, readers: list[Reader], commitment: str) -> None:

@@ -8,6 +8,7 @@ from django.db.models import Avg, Count, Q
 
 from readerstudy.audit.models import Entry
 from readerstudy.reading.models import Score
+from readerstudy.reading.queries import SCORED
 from readerstudy.schedules.models import OrderSecret, Schedule
 from readerstudy.studies.models import Study
 
@@ -47,7 +48,7 @@ def progress(study: Study) -> list[ReaderProgress]:
     sizes = {
         row["pk"]: row
         for row in schedules.annotate(
-            total=Count("sessions__presentations", distinct=True),
+            total=Count("sessions__presentations", filter=Q(sessions__presentations__kind__in=SCORED), distinct=True),
             sessions_total=Count("sessions", distinct=True),
             signed=Count("sessions", filter=Q(sessions__signed_at__isnull=False), distinct=True),
         ).values("pk", "total", "sessions_total", "signed")

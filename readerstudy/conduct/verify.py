@@ -9,12 +9,13 @@ from readerstudy.audit import actions as audit
 from readerstudy.audit.canonical import sha256_of
 from readerstudy.audit.models import Entry
 from readerstudy.cases import store
-from readerstudy.reading.actions import scores_hash
-from readerstudy.reading.models import Score
-from readerstudy.reading.queries import score_as_data
+from readerstudy.reading.actions import marks_hash, scores_hash
+from readerstudy.reading.models import Annotation, Score
+from readerstudy.reading.queries import mark_as_data, score_as_data
 from readerstudy.schedules.actions import design_of, order_as_data
 from readerstudy.schedules.commitment import verify as verify_commitment
 from readerstudy.schedules.designs import make_orders
+from readerstudy.schedules.designs.fidelity import draw_again
 from readerstudy.schedules.models import Frame, OrderSecret, Session
 from readerstudy.schedules.queries import stored_orders_as_data
 from readerstudy.studies.models import Study, StudyImage
@@ -31,6 +32,7 @@ def verify_study(study: Study) -> Iterator[str]:
     yield from _orders(study)
     yield from _pixels(study)
     yield from _scores(study)
+    yield from _marks(study)
 
 
 def _protocol(study: Study) -> Iterator[str]:
@@ -50,25 +52,41 @@ def _orders(study: Study) -> Iterator[str]:
     rows = stored_orders_as_data(study)
     if not verify_commitment(secret.commitment, bytes.fromhex(secret.secret), rows, study.protocol_hash):
         yield "The commitment does not fit the stored schedules, the secret and the protocol."
-    drawn = make_orders(design_of(study, protocol_of(study)), bytes.fromhex(secret.secret))
+    protocol, key = protocol_of(study), bytes.fromhex(secret.secret)
+    drawn = make_orders(design_of(study, protocol), key)
     for number, (order, row) in enumerate(zip(drawn, rows, strict=False), start=1):
-        if order_as_data(order) != row:
+        if order_as_data(order, draw_again(order, protocol.design.fidelity, key)) != row:
             yield f"Schedule {number} is not the one that the secret draws."
 
 
 def _pixels(study: Study) -> Iterator[str]:
-    for image in StudyImage.objects.filter(arm__study=study).select_related("reconstruction"):
+    frozen: dict[tuple[int | None, int], StudyImage] = {}
+    for image in StudyImage.objects.filter(study_slice__study=study).select_related("reconstruction"):
+        frozen[image.arm_id, image.study_slice_id] = image
         if image.reconstruction.pixels != image.pixels:
             yield f"Reconstruction {image.reconstruction_id} changed after opening."
         else:
-            try:
-                store.verify(image.pixels)
-            except store.PixelsMissing as error:
-                yield str(error)
-    hashes = dict(StudyImage.objects.filter(arm__study=study).values_list("reconstruction_id", "pixels"))
-    for frame in Frame.objects.filter(pane__presentation__session__schedule__study=study):
-        if hashes.get(frame.reconstruction_id) != frame.pixels:
+            yield from _stored(image.pixels)
+    frames = Frame.objects.filter(pane__presentation__session__schedule__study=study)
+    checked: set[str] = set()
+    for frame in frames.select_related("pane__presentation", "reconstruction").iterator():
+        kept = frozen.get((frame.pane.arm_id, frame.pane.presentation.study_slice_id))
+        own = kept is not None and (kept.reconstruction_id, kept.pixels) == (frame.reconstruction_id, frame.pixels)
+        near = (frame.reconstruction.run_id, frame.reconstruction.pixels) == (frame.pane.run_id, frame.pixels)
+        if not (near if frame.offset else own):
             yield f"Frame {frame.pk} does not show what was frozen at opening."
+        elif frame.offset and frame.pixels not in checked:
+            checked.add(frame.pixels)
+            yield from _stored(frame.pixels)
+    for practice in study.practice_images.all():
+        yield from _stored(practice.pixels)
+
+
+def _stored(name: str) -> Iterator[str]:
+    try:
+        store.verify(name)
+    except store.PixelsMissing as error:
+        yield str(error)
 
 
 def _scores(study: Study) -> Iterator[str]:
@@ -86,3 +104,18 @@ def _scores(study: Study) -> Iterator[str]:
     for session in Session.objects.filter(schedule__study=study, signed_at__isnull=False):
         if scores_hash(session) != session.signature["scores"]:
             yield f"Session {session.pk} no longer holds the scores that were signed."
+        if marks_hash(session) != session.signature.get("marks", marks_hash(session)):
+            yield f"Session {session.pk} no longer holds the marks that were signed."
+
+
+def _marks(study: Study) -> Iterator[str]:
+    """The marks must be what the chain's last event of each says."""
+    told = {
+        entry.data["mark"]["id"]: (entry.data["presentation"], entry.data["mark"])
+        for entry in Entry.objects.filter(chain__name=study.chain, verb="mark").order_by("sequence")
+    }
+    rows = Annotation.objects.filter(presentation__session__schedule__study=study).select_related("pane")
+    live = {str(row.pk): (row.presentation_id, mark_as_data(row)) for row in rows}
+    for mark in sorted(told.keys() | live.keys()):
+        if told.get(mark) != live.get(mark):
+            yield f"The mark {mark} is not what the audit chain says."

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from readerstudy.accounts.models import User
 from readerstudy.reading.actions import Given, record_answer, sign_session, start_session
+from readerstudy.reading.queries import SCORED
 from readerstudy.schedules.models import Presentation, Schedule
 from readerstudy.schedules.stream import Stream
 from readerstudy.studies.models import Study
@@ -49,7 +50,7 @@ def _read_schedule(schedule: Schedule, user: User, progress: Callable[[], None])
     for session in schedule.sessions.filter(signed_at=None).order_by("number"):
         start_session(user, session)
         rows = (
-            Presentation.objects.filter(session=session, scores=None)
+            Presentation.objects.filter(session=session, scores=None, kind__in=SCORED)
             .prefetch_related("panes__frames__reconstruction")
             .order_by("position")
         )

@@ -30,6 +30,7 @@ from readerstudy.demo.simulated import read_everything
 from readerstudy.jobs import launch
 from readerstudy.jobs.queries import counts, failures
 from readerstudy.reading.models import Score
+from readerstudy.reading.queries import SCORED
 from readerstudy.reconstructions.actions import RunError, request_runs
 from readerstudy.reconstructions.models import Reconstruction
 from readerstudy.schedules.models import Presentation
@@ -202,7 +203,9 @@ def make_study(title: str, size: Size, people: People, readers: list[Any]) -> St
 
 def read(study: Study) -> int:
     """Let the simulated readers score and sign; returns how many scores the study holds."""
-    total = Presentation.objects.filter(session__schedule__study=study, session__schedule__reader__isnull=False).count()
+    total = Presentation.objects.filter(
+        session__schedule__study=study, session__schedule__reader__isnull=False, kind__in=SCORED
+    ).count()
     with Bar("Simulated readers score", total) as bar:
         bar.show(Score.objects.filter(criterion__study=study).count())
         if study.state == Study.State.OPEN:

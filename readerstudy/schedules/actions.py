@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
+from readerstudy.cases.grades import keep_graded
 from readerstudy.cases.models import Slice
 from readerstudy.schedules.commitment import commitment
 from readerstudy.schedules.designs import make_orders
-from readerstudy.schedules.designs.types import Design, DesignSlice, ReaderOrder
-from readerstudy.schedules.models import Frame, OrderSecret, Pane, Presentation, Schedule, Session
+from readerstudy.schedules.designs.fidelity import Again, draw_again
+from readerstudy.schedules.designs.types import Design, DesignSlice, Position, ReaderOrder
+from readerstudy.schedules.models import (
+    Frame,
+    OrderSecret,
+    Pane,
+    PracticeImage,
+    Presentation,
+    Schedule,
+    Session,
+)
 from readerstudy.schedules.stream import Stream
-from readerstudy.studies.models import Arm, Reader, Study, StudyImage, StudySlice
+from readerstudy.studies.models import Arm, Reader, Study, StudySlice
 from readerstudy.studies.protocol import Protocol
 from readerstudy.studies.queries import eligible_slices
 
 BATCH = 500
+GRADES = (1, 2, 3, 4, 5)
+REFERENCE = None
 
 
 class DrawError(ValueError):
@@ -70,6 +84,46 @@ def _shares(available: dict[str, int], number: int) -> dict[str, int]:
     return shares
 
 
+def draw_practice(study: Study, protocol: Protocol, drawn: list[StudySlice]) -> list[PracticeImage]:
+    """Practice images from eligible slices of patients outside the study, the grades as equally often as can be."""
+    number = protocol.design.practice
+    if not number:
+        return []
+    chance = Stream(protocol.study.seed.to_bytes(8, "big"), "practice")
+    patients = {row.slice.case.patient_id for row in drawn}
+    frame = [row for row in eligible_slices(protocol.slices) if row.case.patient_id not in patients]
+    if not frame:
+        raise DrawError(
+            "The protocol asks for practice images and every eligible slice is of a patient in the study: "
+            "import more cases, draw fewer slices, or set design.practice to 0."
+        )
+    slices: list[Slice] = []
+    grades: list[int] = []
+    while len(slices) < number:
+        slices += chance.shuffle(frame)
+    while len(grades) < number:
+        grades += chance.shuffle(GRADES)
+    return PracticeImage.objects.bulk_create(
+        PracticeImage(
+            id=secrets.token_urlsafe(16), study=study, position=position, slice=row, grade=grade,
+            pixels=keep_graded(row, grade, chance.below(2**31)),
+        )
+        for position, (row, grade) in enumerate(zip(slices[:number], grades[:number], strict=True))
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a pane shows: (offset, reconstruction, pixels) of one run, the scored slice first."""
+
+    run: UUID
+    frames: tuple[tuple[int, int, str], ...]
+
+
+# By (arm, or REFERENCE for the reference beside it) and study slice.
+ShownImages = Mapping[tuple[int | None, int], Shown]
+
+
 @dataclass(frozen=True)
 class DrawnOrders:
     """What opening made: the commitment to show, and the number of presentations per reader."""
@@ -78,21 +132,18 @@ class DrawnOrders:
     presentations: int
 
 
-def draw_orders(study: Study, protocol: Protocol, images: dict[tuple[int, int], StudyImage]) -> DrawnOrders:
-    """Make the secret, the orders of all readers and reserves, and their rows.
-
-    ``images``: the frozen image of (arm id, study slice id), with its reconstruction and run loaded.
-    """
+def draw_orders(study: Study, protocol: Protocol, shown: ShownImages) -> DrawnOrders:
+    """Make the secret, the orders of all readers and reserves, and their rows."""
     secret = secrets.token_bytes(32)
     orders = make_orders(design_of(study, protocol), secret)
-    sealed = commitment(secret, [order_as_data(order) for order in orders], study.protocol_hash)
+    again = [draw_again(order, protocol.design.fidelity, secret) for order in orders]
+    rows = [order_as_data(order, fidelity) for order, fidelity in zip(orders, again, strict=True)]
+    sealed = commitment(secret, rows, study.protocol_hash)
     OrderSecret.objects.create(study=study, secret=secret.hex(), commitment=sealed)
     readers = list(study.readers.order_by("number"))
-    arms = list(study.arms.order_by("position"))
-    slices = {str(s.position): s for s in study.slices.all()}
-    for order in orders:
-        reader = readers[order.reader] if order.reader < len(readers) else None
-        _write_schedule(study, protocol, order, reader, arms, slices, images)
+    writer = _ScheduleWriter(study, protocol, shown)
+    for order, fidelity in zip(orders, again, strict=True):
+        writer.write(order, fidelity, readers[order.reader] if order.reader < len(readers) else None)
     return DrawnOrders(sealed, len(orders[0].positions))
 
 
@@ -107,51 +158,72 @@ def design_of(study: Study, protocol: Protocol) -> Design:
     )  # fmt: skip
 
 
-def order_as_data(order: ReaderOrder) -> list[list[Any]]:
-    """One reader's order as plain lists: session, position, slice, arms, repeat of."""
-    return [[p.session, p.position, p.slice, list(p.arms), p.repeat_of] for p in order.positions]
+def order_as_data(order: ReaderOrder, again: tuple[Again, ...] = ()) -> list[list[Any]]:
+    """One reader's order as plain lists: session, position, slice, arms, repeat of.
+
+    The images of the fidelity pass follow as session, position, slice, arms, first shown at, "fidelity".
+    """
+    first = [[p.session, p.position, p.slice, list(p.arms), p.repeat_of] for p in order.positions]
+    return first + [[a.session, a.position, a.slice, list(a.arms), a.shown, "fidelity"] for a in again]
 
 
-def _write_schedule(
-    study: Study, protocol: Protocol, order: ReaderOrder, reader: Reader | None, arms: list[Arm],
-    slices: dict[str, StudySlice], images: dict[tuple[int, int], StudyImage],
-) -> None:  # fmt: skip
-    schedule = Schedule.objects.create(
-        study=study, number=order.reader + 1, reader=reader, token=secrets.token_urlsafe(16)
-    )
-    sessions = Session.objects.bulk_create(
-        Session(schedule=schedule, number=n, token=secrets.token_urlsafe(16))
-        for n in range(1, protocol.sessions.number + 1)
-    )
-    ids = [secrets.token_urlsafe(16) for _ in order.positions]
-    presentations = [
-        Presentation(
-            id=own, session=sessions[p.session], position=p.position, study_slice=slices[p.slice], round=p.round,
+class _ScheduleWriter:
+    """Writes one reader's rows after the other."""
+
+    def __init__(self, study: Study, protocol: Protocol, shown: ShownImages) -> None:
+        self.study, self.protocol, self.shown = study, protocol, shown
+        self.arms: list[Arm] = list(study.arms.order_by("position"))
+        self.slices = {str(s.position): s for s in study.slices.all()}
+        self.beside = protocol.display.reference == "beside"
+
+    def write(self, order: ReaderOrder, again: tuple[Again, ...], reader: Reader | None) -> None:
+        schedule = Schedule.objects.create(
+            study=self.study, number=order.reader + 1, reader=reader, token=secrets.token_urlsafe(16)
+        )
+        sessions = Session.objects.bulk_create(
+            Session(schedule=schedule, number=n, token=secrets.token_urlsafe(16))
+            for n in range(1, self.protocol.sessions.number + 1)
+        )
+        ids = [secrets.token_urlsafe(16) for _ in order.positions]
+        first = [self._first(own, p, sessions, ids) for own, p in zip(ids, order.positions, strict=True)]
+        second = [self._again(a, order.positions[a.shown], sessions, ids) for a in again]
+        Presentation.objects.bulk_create([*first, *second], batch_size=BATCH)
+        panes = [(row, p, self.beside) for row, p in zip(first, order.positions, strict=True)]
+        panes += [(row, order.positions[a.shown], True) for row, a in zip(second, again, strict=True)]
+        self._write_panes(panes)
+
+    def _first(self, own: str, p: Position, sessions: list[Session], ids: list[str]) -> Presentation:
+        return Presentation(
+            id=own, session=sessions[p.session], position=p.position, study_slice=self.slices[p.slice], round=p.round,
             kind=Presentation.Kind.MAIN if p.repeat_of is None else Presentation.Kind.REPEAT,
             repeat_of_id=None if p.repeat_of is None else ids[p.repeat_of],
+        )  # fmt: skip
+
+    def _again(self, a: Again, p: Position, sessions: list[Session], ids: list[str]) -> Presentation:
+        return Presentation(
+            id=secrets.token_urlsafe(16), session=sessions[a.session], position=a.position,
+            study_slice=self.slices[p.slice], kind=Presentation.Kind.FIDELITY, repeat_of_id=ids[a.shown],
+        )  # fmt: skip
+
+    def _write_panes(self, rows: list[tuple[Presentation, Position, bool]]) -> None:
+        """A pane per arm, and one for the reference where it stands beside; each with its frames."""
+        wanted = []
+        for presentation, position, beside in rows:
+            arms: list[int | None] = [self.arms[number].pk for number in position.arms]
+            for index, arm in enumerate([*arms, REFERENCE] if beside else arms):
+                wanted.append((presentation, index, arm, self.shown[arm, presentation.study_slice_id]))
+        panes = Pane.objects.bulk_create(
+            (Pane(presentation=row, index=index, arm_id=arm, run_id=shown.run) for row, index, arm, shown in wanted),
+            batch_size=BATCH,
         )
-        for own, p in zip(ids, order.positions, strict=True)
-    ]  # fmt: skip
-    Presentation.objects.bulk_create(presentations, batch_size=BATCH)
-    shown = [
-        (own, index, images[arms[arm].pk, slices[p.slice].pk])
-        for own, p in zip(ids, order.positions, strict=True)
-        for index, arm in enumerate(p.arms)
-    ]
-    panes = Pane.objects.bulk_create(
-        (
-            Pane(presentation_id=own, index=index, arm_id=image.arm_id, run_id=image.reconstruction.run_id)
-            for own, index, image in shown
-        ),
-        batch_size=BATCH,
-    )
-    Frame.objects.bulk_create(
-        (
-            Frame(pane=pane, index=0, reconstruction_id=image.reconstruction_id, pixels=image.pixels)
-            for pane, (_, _, image) in zip(panes, shown, strict=True)
-        ),
-        batch_size=BATCH,
-    )
+        Frame.objects.bulk_create(
+            (
+                Frame(pane=pane, index=index, offset=offset, reconstruction_id=made, pixels=pixels)
+                for pane, (_, _, _, shown) in zip(panes, wanted, strict=True)
+                for index, (offset, made, pixels) in enumerate(shown.frames)
+            ),
+            batch_size=BATCH,
+        )
 
 
 def reveal_secret(study: Study, at: datetime | None = None) -> OrderSecret:

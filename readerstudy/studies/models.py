@@ -119,14 +119,9 @@ class Criterion(models.Model):
 class StudySlice(models.Model):
     """A slice drawn into a study, with the one starting window that all its arms share."""
 
-    class Part(models.TextChoices):
-        MAIN = "main", "main"
-        PRACTICE = "practice", "practice"
-
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="slices")
     position = models.PositiveIntegerField()
     slice = models.ForeignKey(Slice, on_delete=models.PROTECT, related_name="+")
-    part = models.CharField(max_length=10, choices=Part.choices, default=Part.MAIN)
     stratum = models.CharField(max_length=40, blank=True)
     window_center = models.FloatField()
     window_width = models.FloatField()
@@ -140,15 +135,23 @@ class StudySlice(models.Model):
 
 
 class StudyImage(models.Model):
-    """What an arm shows of a drawn slice: one reconstruction, frozen by the hash of its pixels."""
+    """What an arm shows of a drawn slice: one reconstruction, frozen by the hash of its pixels.
 
-    arm = models.ForeignKey(Arm, on_delete=models.CASCADE, related_name="images")
+    Without an arm it is the reference that stands beside the arms, which nobody scores.
+    """
+
+    arm = models.ForeignKey(Arm, null=True, on_delete=models.CASCADE, related_name="images")
     study_slice = models.ForeignKey(StudySlice, on_delete=models.CASCADE, related_name="images")
     reconstruction = models.ForeignKey(Reconstruction, on_delete=models.PROTECT, related_name="+")
     pixels = models.CharField(max_length=64)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["arm", "study_slice"], name="studies_one_image_per_arm")]
+        constraints = [
+            models.UniqueConstraint(fields=["arm", "study_slice"], name="studies_one_image_per_arm"),
+            models.UniqueConstraint(
+                fields=["study_slice"], condition=Q(arm__isnull=True), name="studies_one_reference_beside"
+            ),
+        ]
 
 
 class Membership(models.Model):

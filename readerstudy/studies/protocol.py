@@ -13,6 +13,9 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 CATEGORIES = ("1", "2", "3", "4", "5")
+CHOICES = ("left", "equal", "right")
+FIDELITY_LABELS = ("lost structure", "invented structure")
+LONGEST_LABEL = 40
 
 
 class ProtocolError(ValueError):
@@ -58,6 +61,8 @@ class ArmRule:
 
 @dataclass(frozen=True)
 class CriterionRule:
+    """A question with a text for each of 1-5, or for each of left, equal and right in a pairwise design."""
+
     key: str
     title: str
     question: str
@@ -66,6 +71,8 @@ class CriterionRule:
 
 @dataclass(frozen=True)
 class Display:
+    """What a reader sees and may do; ``check`` is the display check before a session, ``required`` to pass it."""
+
     reference: Literal["none", "hidden", "beside"] = "none"
     interpolation: Literal["smooth", "nearest"] = "smooth"
     window: Literal["free", "fixed"] = "free"
@@ -75,6 +82,7 @@ class Display:
     context_slices: int = 0
     pixel_statistics: bool = False
     labels: list[str] = field(default_factory=lambda: ["artefact", "noise", "blur", "finding"])
+    check: Literal["off", "asked", "required"] = "asked"
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,12 @@ class Sessions:
 
 @dataclass(frozen=True)
 class DesignRule:
+    """The order, and what stands around it.
+
+    ``practice``: images of the training phase; ``fidelity``: share of a session's images shown again beside their
+    reference once its scores are final; ``guess_images``: images per arm of the method guess at the very end.
+    """
+
     kind: Literal["balanced", "random", "blocked_by_modality", "pairwise"] = "balanced"
     minimum_gap: int = 10
     repeats: float = 0.0
@@ -94,6 +108,7 @@ class DesignRule:
     reserves: int = 2
     practice: int = 0
     fidelity: float = 0.0
+    guess_images: int = 5
 
 
 @dataclass(frozen=True)
@@ -150,6 +165,7 @@ def from_data(data: Mapping[str, Any]) -> Protocol:
     protocol: Protocol = _build(Protocol, {"display": {}, "sessions": {}, "design": {}, **data}, "")
     _check_arms(protocol)
     _check_criteria(protocol)
+    _check_display(protocol)
     _check_numbers(protocol)
     _check_plan(protocol)
     return protocol
@@ -174,10 +190,27 @@ def _check_criteria(protocol: Protocol) -> None:
     if not protocol.criteria:
         raise ProtocolError("criteria: ask at least one question.")
     for criterion in protocol.criteria:
-        if sorted(criterion.texts) != list(CATEGORIES) or not all(criterion.texts.values()):
-            raise ProtocolError(f"criteria.{criterion.key}.texts: write a text for each of 1, 2, 3, 4 and 5.")
+        wanted = CHOICES if protocol.design.kind == "pairwise" else CATEGORIES
+        if set(criterion.texts) != set(wanted) or not all(criterion.texts.values()):
+            listed = f"{', '.join(wanted[:-1])} and {wanted[-1]}"
+            raise ProtocolError(f"criteria.{criterion.key}.texts: write a text for each of {listed}.")
     if len({c.key for c in protocol.criteria}) != len(protocol.criteria):
         raise ProtocolError("criteria: every criterion needs its own key.")
+
+
+def _check_display(protocol: Protocol) -> None:
+    labels = protocol.display.labels
+    for label in labels:
+        if not label.strip() or len(label) > LONGEST_LABEL:
+            raise ProtocolError(f"display.labels: write each label in 1 to {LONGEST_LABEL} characters.")
+        if label in FIDELITY_LABELS:
+            raise ProtocolError(f"display.labels: {label!r} exists in the fidelity pass only; choose another word.")
+    if len(set(labels)) != len(labels):
+        raise ProtocolError("display.labels: every label stands once.")
+    if protocol.design.kind == "pairwise" and protocol.display.reference == "beside":
+        raise ProtocolError('display.reference: a pairwise design has no room beside its panes; write "none".')
+    if protocol.design.kind == "pairwise" and protocol.design.practice:
+        raise ProtocolError("design.practice: practice images have grades from 1 to 5, not pairs; write 0.")
 
 
 def _check_numbers(protocol: Protocol) -> None:
@@ -190,7 +223,11 @@ def _check_numbers(protocol: Protocol) -> None:
         ("design.reserves", protocol.design.reserves, 0, 20),
         ("design.repeats", protocol.design.repeats, 0, 0.5),
         ("design.minimum_gap", protocol.design.minimum_gap, 1, 100),
+        ("design.practice", protocol.design.practice, 0, 50),
+        ("design.fidelity", protocol.design.fidelity, 0, 1),
+        ("design.guess_images", protocol.design.guess_images, 0, 10),
         ("display.back", protocol.display.back, 0, 10),
+        ("display.context_slices", protocol.display.context_slices, 0, 10),
         ("display.dark_interval_ms", protocol.display.dark_interval_ms, 0, 5000),
         ("plan.alpha", protocol.plan.alpha, 0.0001, 0.2),
     ]
