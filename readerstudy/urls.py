@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.decorators.http import require_POST
+from django.views.i18n import set_language
 
 from readerstudy.accounts import views
 
@@ -12,6 +14,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("language/", require_POST(set_language), name="language"),
     path("accounts/", include("allauth.urls")),
     path(settings.ADMINISTRATOR_URL, admin.site.urls),
     path("cases/", include("readerstudy.cases.urls")),

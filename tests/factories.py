@@ -14,6 +14,7 @@ from readerstudy.cases import store
 from readerstudy.cases.models import Case, Patient, Slice, Source
 from readerstudy.conduct.actions import open_study
 from readerstudy.reading.actions import Given, record_answer, sign_session, start_session
+from readerstudy.reading.queries import SCORED
 from readerstudy.reconstructions.actions import physics_hash
 from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
 from readerstudy.reconstructions.queries import settings_hash
@@ -154,7 +155,7 @@ def answer(user: User, presentation: Presentation, value: int = 3, **changes: An
 def read_session(user: User, session: Session, *, sign: bool = True) -> None:
     """Score every image of a session with 1 + its position modulo 5, and sign."""
     start_session(user, session)
-    for row in session.presentations.order_by("position"):
+    for row in session.presentations.filter(kind__in=SCORED).order_by("position"):
         answer(user, row, 1 + row.position % 5)
     if sign:
         sign_session(user, session, printed_name="A Reader", meaning="I scored these images.")

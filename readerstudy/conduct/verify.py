@@ -10,7 +10,7 @@ from readerstudy.audit.canonical import sha256_of
 from readerstudy.audit.models import Entry
 from readerstudy.cases import store
 from readerstudy.reading.actions import marks_hash, scores_hash
-from readerstudy.reading.models import Annotation, Score
+from readerstudy.reading.models import Annotation, MethodGuess, Score
 from readerstudy.reading.queries import mark_as_data, score_as_data
 from readerstudy.schedules.actions import design_of, order_as_data
 from readerstudy.schedules.commitment import verify as verify_commitment
@@ -33,6 +33,7 @@ def verify_study(study: Study) -> Iterator[str]:
     yield from _pixels(study)
     yield from _scores(study)
     yield from _marks(study)
+    yield from _guesses(study)
 
 
 def _protocol(study: Study) -> Iterator[str]:
@@ -119,3 +120,17 @@ def _marks(study: Study) -> Iterator[str]:
     for mark in sorted(told.keys() | live.keys()):
         if told.get(mark) != live.get(mark):
             yield f"The mark {mark} is not what the audit chain says."
+
+
+def _guesses(study: Study) -> Iterator[str]:
+    """The method guesses must be what the chain's events say."""
+    told = {
+        (guess["presentation"], guess["pane"]): (guess["guessed"], guess["reason"])
+        for entry in Entry.objects.filter(chain__name=study.chain, verb="guess")
+        for guess in entry.data["guesses"]
+    }
+    rows = MethodGuess.objects.filter(pane__presentation__session__schedule__study=study).select_related("pane")
+    live = {(row.pane.presentation_id, row.pane.index): (row.guessed, row.reason) for row in rows}
+    for place in sorted(told.keys() | live.keys()):
+        if told.get(place) != live.get(place):
+            yield f"The method guess on presentation {place[0]} is not what the audit chain says."

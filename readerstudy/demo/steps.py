@@ -182,13 +182,14 @@ def count_missing() -> int:
     return slices * len(METHODS) - done.values("run__method", "slice").distinct().count()
 
 
-def make_study(title: str, size: Size, people: People, readers: list[Any]) -> Study:
-    """Find or make one of the demo's studies and bring it to open."""
+def make_study(title: str, size: Size, people: People, readers: list[Any], *, fidelity: float = 0.0) -> Study:
+    """Find or make one of the demo's studies and bring it to open; ``fidelity``: the share that is compared."""
     study = Study.objects.filter(title=title).first()
     if study is None:
         data = tomllib.loads(PROTOCOL.read_text())
         data["study"]["title"] = title
         data["slices"]["number"] = size.study_slices
+        data["design"]["fidelity"] = fidelity
         study = create_study(protocols.from_data(data), people.coordinator)
     members = set(study.memberships.values_list("user", flat=True))
     for user, role in (

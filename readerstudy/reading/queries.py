@@ -7,17 +7,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import Http404
-from django.urls import reverse
 from django.utils import timezone
 
 from readerstudy.accounts.models import User
-from readerstudy.reading.models import Score
-from readerstudy.schedules.models import Frame, OrderSecret, Presentation, Schedule, Session
+from readerstudy.reading.models import Annotation, MethodGuess, Score
+from readerstudy.schedules.models import Frame, OrderSecret, PracticeImage, Presentation, Schedule, Session
 from readerstudy.studies.models import Criterion, Membership, Reader, Study
 from readerstudy.studies.protocol import Protocol
-from readerstudy.studies.queries import preset_windows, protocol_of
+from readerstudy.studies.queries import protocol_of
+
+SCORED = (Presentation.Kind.MAIN, Presentation.Kind.REPEAT)
+FIDELITY = Presentation.Kind.FIDELITY
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,16 @@ class StudyCard:
     simulated: bool
     commitment: str
     sessions: list[SessionCard]
+    token: str
+    practice: int
+    practised: int
+    guessable: bool
+    guessed: bool
+
+    @property
+    def practisable(self) -> bool:
+        """Whether there is a training phase, and a session still to come that it could serve."""
+        return self.practice > 0 and any(card.state in ("open", "waiting") for card in self.sessions)
 
 
 def session_for(user: User | AnonymousUser, token: str) -> Session:
@@ -55,7 +67,7 @@ def session_for(user: User | AnonymousUser, token: str) -> Session:
 
 
 def frame_for(user: User | AnonymousUser, presentation: str, pane: int, index: int) -> Frame:
-    """The frame if it is in the person's own schedule, in a session that may be opened."""
+    """The frame if it is in the person's own schedule and its time has come; everything else is a 404."""
     try:
         frame = Frame.objects.select_related("pane__presentation__session__schedule__study").get(
             pane__presentation_id=presentation, pane__index=pane, index=index,
@@ -64,9 +76,33 @@ def frame_for(user: User | AnonymousUser, presentation: str, pane: int, index: i
         )  # fmt: skip
     except Frame.DoesNotExist as error:
         raise Http404 from error
-    if frame.pane.presentation.session.schedule.study.state != Study.State.OPEN:
+    shown = frame.pane.presentation
+    if shown.session.schedule.study.state != Study.State.OPEN:
+        raise Http404
+    if shown.kind == FIDELITY and shown.session.scores_final_at is None:
         raise Http404
     return frame
+
+
+def schedule_for(user: User | AnonymousUser, token: str) -> Schedule:
+    """The schedule if it is the person's own; everyone else learns nothing (404)."""
+    try:
+        return Schedule.objects.select_related("study", "reader__study").get(
+            token=token, reader__membership__user_id=user.pk or 0, reader__state=Reader.State.ACTIVE
+        )
+    except Schedule.DoesNotExist as error:
+        raise Http404 from error
+
+
+def practice_image_for(user: User | AnonymousUser, pk: str) -> PracticeImage:
+    """The practice image if the person reads its study while that is open; else a 404."""
+    try:
+        return PracticeImage.objects.select_related("slice__case").get(
+            pk=pk, study__state=Study.State.OPEN, study__readers__membership__user_id=user.pk or 0,
+            study__readers__state=Reader.State.ACTIVE,
+        )  # fmt: skip
+    except PracticeImage.DoesNotExist as error:
+        raise Http404 from error
 
 
 def worklist(user: User) -> list[StudyCard]:
@@ -77,27 +113,45 @@ def worklist(user: User) -> list[StudyCard]:
             reader__state=Reader.State.ACTIVE,
         )
         .select_related("study", "reader")
+        .annotate(
+            practice=Count("study__practice_images", distinct=True),
+            practised=Count("reader__practice_answers", distinct=True),
+            guessed=Exists(MethodGuess.objects.filter(pane__presentation__session__schedule=OuterRef("pk"))),
+        )
         .order_by("-study__opened_at")
     )  # fmt: skip
     commitments = dict(
         OrderSecret.objects.filter(study__in=[s.study_id for s in schedules]).values_list("study_id", "commitment")
     )
-    return [
-        StudyCard(
-            s.study.title, s.reader.pseudonym if s.reader else "", bool(s.reader and s.reader.simulated),
-            commitments.get(s.study_id, ""), session_cards(s),
-        )
-        for s in schedules
-    ]  # fmt: skip
+    cards = []
+    for s in schedules:
+        sessions = session_cards(s)
+        guessable = may_guess(s.study, sessions)
+        cards.append(
+            StudyCard(
+                s.study.title, s.reader.pseudonym if s.reader else "", bool(s.reader and s.reader.simulated),
+                commitments.get(s.study_id, ""), sessions, s.token, s.practice, s.practised, guessable,
+                s.guessed,
+            )
+        )  # fmt: skip
+    return cards
+
+
+def may_guess(study: Study, sessions: list[SessionCard]) -> bool:
+    """Only after the last signature: earlier it would prime the next session."""
+    asked = study.protocol["design"].get("guess_images", 0) > 0
+    return asked and study.state == Study.State.OPEN and all(card.state == "signed" for card in sessions)
 
 
 def session_cards(schedule: Schedule) -> list[SessionCard]:
     """The sessions of one schedule; one opens when the one before is signed and its day has come."""
     protocol = protocol_of(schedule.study)
     criteria = len(protocol.criteria)
+    scored = Q(presentations__kind__in=SCORED)
     rows = list(
         schedule.sessions.annotate(
-            total=Count("presentations", distinct=True), scores=Count("presentations__scores", distinct=True)
+            total=Count("presentations", filter=scored, distinct=True),
+            scores=Count("presentations__scores", distinct=True),
         ).order_by("number")
     )
     cards, previous = [], None
@@ -126,61 +180,11 @@ def may_open(session: Session) -> bool:
     return cards[session.number].state == "open"
 
 
-def room(session: Session, protocol: Protocol) -> dict[str, Any]:
-    """All that the reading room's page needs for one session, as JSON-able data."""
-    items = _items(session)
-    done = sum(1 for item in items if len(item["scores"]) == len(protocol.criteria))
-    reader = session.schedule.reader
-    return {
-        "session": {
-            "number": session.number, "of": session.schedule.sessions.count(), "total": len(items), "done": done,
-        },
-        "start": next((i for i, item in enumerate(items) if len(item["scores"]) < len(protocol.criteria)), len(items)),
-        "items": items,
-        "criteria": [
-            {"key": c.key, "title": c.title, "question": c.question, "texts": c.texts}
-            for c in Criterion.objects.filter(study=session.schedule.study).order_by("position")
-        ],
-        "display": {
-            "interpolation": protocol.display.interpolation, "window": protocol.display.window,
-            "zoom": protocol.display.zoom, "dark_interval_ms": protocol.display.dark_interval_ms,
-            "back": protocol.display.back, "reference": "none", "too_fast_ms": protocol.sessions.too_fast_ms,
-        },
-        "presets": {m: preset_windows(m) for m in sorted({item["modality"] for item in items})},
-        "simulated": bool(reader and reader.simulated),
-        "reader": reader.pseudonym if reader else "",
-    }  # fmt: skip
-
-
-def _items(session: Session) -> list[dict[str, Any]]:
-    rows = (
-        Presentation.objects.filter(session=session)
-        .select_related("study_slice__slice__case")
-        .prefetch_related("panes__frames", "scores__criterion")
-        .order_by("position")
-    )
-    return [_item(row) for row in rows]
-
-
-def _item(row: Presentation) -> dict[str, Any]:
-    case = row.study_slice.slice.case
-    return {
-        "id": row.pk,
-        "position": row.position + 1,
-        "panes": [
-            [{"url": reverse("reading:frame", args=[row.pk, p.index, f.index])} for f in p.frames.all()]
-            for p in row.panes.all()
-        ],
-        "rows": case.rows,
-        "columns": case.columns,
-        "spacing": case.pixel_spacing,
-        "modality": case.modality,
-        "slope": case.slope,
-        "intercept": case.intercept,
-        "window": {"center": row.study_slice.window_center, "width": row.study_slice.window_width},
-        "inverted": case.inverted,
-        "scores": {score.criterion.key: score_as_data(score) for score in row.scores.all()},
-    }
+def criteria_as_data(study: Study) -> list[dict[str, Any]]:
+    return [
+        {"key": c.key, "title": c.title, "question": c.question, "texts": c.texts}
+        for c in Criterion.objects.filter(study=study).order_by("position")
+    ]
 
 
 def score_as_data(score: Score) -> dict[str, Any]:
@@ -190,8 +194,23 @@ def score_as_data(score: Score) -> dict[str, Any]:
     return {"choice": score.choice} if score.choice else {"value": score.value}
 
 
+def mark_as_data(mark: Annotation) -> dict[str, Any]:
+    """A mark as it travels; ``pane`` is the pane's index."""
+    return {
+        "id": str(mark.pk), "pane": mark.pane.index, "frame": mark.frame_index, "shape": mark.shape,
+        "points": mark.points, "label": mark.label, "comment": mark.comment, "confidence": mark.confidence,
+        "consequence": mark.consequence, "deleted": mark.deleted, "revision": mark.revision,
+    }  # fmt: skip
+
+
 def unscored(session: Session) -> int:
     """Presentations of the session that still lack a score on some criterion."""
     criteria = session.schedule.study.criteria.count()
-    rows = Presentation.objects.filter(session=session, kind__in=["main", "repeat"])
+    rows = Presentation.objects.filter(session=session, kind__in=SCORED)
     return rows.annotate(n=Count("scores")).filter(Q(n__lt=criteria)).count()
+
+
+def uncompared(session: Session) -> int:
+    """Images of the fidelity pass that have not been compared with their reference yet."""
+    rows = Presentation.objects.filter(session=session, kind=FIDELITY)
+    return rows.exclude(answers__entry__verb="compared").count()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -11,17 +12,34 @@ from django.db import connection
 
 from readerstudy.cases import store
 from readerstudy.conduct.verify import verify_study
+from readerstudy.reading.actions import (
+    Given,
+    Mark,
+    begin_fidelity,
+    record_answer,
+    record_mark,
+    sign_session,
+    start_session,
+)
 from readerstudy.studies.models import Study, StudyImage
 from tests.conftest import _drop_triggers
-from tests.factories import World, make_open, read_session
+from tests.factories import World, answer, make_open
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def world() -> World:
-    made = make_open()
-    read_session(made.readers[0], made.sessions()[0])
+    made = make_open(display={"reference": "beside", "context_slices": 1, "check": "off"}, design={"fidelity": 0.25})
+    reader, session = made.readers[0], made.sessions()[0]
+    start_session(reader, session)
+    record_mark(reader, uuid4(), made.presentations()[0].pk, Mark(uuid4(), 0, 0, "point", [(3, 4)], "noise"))
+    for row in session.presentations.filter(kind="main").order_by("position"):
+        answer(reader, row, 1 + row.position % 5)
+    begin_fidelity(reader, session)
+    for row in session.presentations.filter(kind="fidelity"):
+        record_answer(reader, Given(uuid4(), row.pk, {}))
+    sign_session(reader, session, printed_name="A Reader", meaning="I scored these images.")
     _lift_guards()
     return made
 
@@ -56,6 +74,28 @@ CHANGES = {
         "Entry 5 is missing",
     ),
     "score": (sql("UPDATE reading_score SET value = 5 WHERE value = 1"), "is not what the audit chain says"),
+    "mark": (
+        sql("UPDATE reading_annotation SET points = '[[3.0, 4.5]]'"),
+        "(?s)The mark .* is not what the audit chain says.*no longer holds the marks|no longer holds the marks",
+    ),
+    "fidelity pass": (
+        sql(
+            "UPDATE schedules_presentation SET study_slice_id = (SELECT max(id) FROM studies_studyslice) "
+            "WHERE kind = 'fidelity'"
+        ),
+        "commitment does not fit",
+    ),
+    "reference beside": (
+        sql(
+            "UPDATE schedules_frame SET pixels = 'f0' || substr(pixels, 3) WHERE pane_id IN "
+            "(SELECT id FROM schedules_pane WHERE arm_id IS NULL)"
+        ),
+        r"Frame \d+ does not show what was frozen",
+    ),
+    "neighbouring slice": (
+        sql("UPDATE schedules_frame SET pixels = 'f0' || substr(pixels, 3) WHERE \"offset\" <> 0"),
+        r"Frame \d+ does not show what was frozen",
+    ),
     "order": (
         sql(
             "UPDATE schedules_presentation SET study_slice_id = (SELECT max(id) FROM studies_studyslice) "

@@ -84,7 +84,7 @@ def test_cannot_judge_is_a_value(world: World) -> None:
 
 @pytest.mark.parametrize("value", [0, 6, 3.0, "3", None, True])
 def test_only_whole_numbers_from_1_to_5(world: World, value: object) -> None:
-    with pytest.raises(ReadingError, match="from 1 to 5"):
+    with pytest.raises(ReadingError, match="1, 2, 3, 4 or 5"):
         record_answer(world.readers[0], Given(uuid4(), world.presentations()[0].pk, {"overall": {"value": value}}))
 
 

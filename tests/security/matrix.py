@@ -31,11 +31,14 @@ ANALYST = (302, 404, 404, 200, 200, 404)
 EVERYBODY = (200, 200, 200, 200, 200, 200)
 SIGNED_IN = (302, 200, 200, 200, 200, 200)
 POSTED = (302, 404, 404, 302, 404, 404)
+# The study asks for neither consent nor display check: the pages lead on.
+OWN_REDIRECT = (302, 404, 302, 404, 404, 404)
 
 ROWS = [
     Row("home", (302, 302, 302, 302, 302, 302)),
     Row("healthz", EVERYBODY),
     Row("readyz", EVERYBODY),
+    Row("language", (302, 302, 302, 302, 302, 302), post=True),
     Row("cases:list", COORDINATOR_ONLY),
     Row("cases:import_new", COORDINATOR_ONLY),
     Row("cases:imports", COORDINATOR_ONLY),
@@ -78,6 +81,14 @@ ROWS = [
     Row("reading:frame", (401, 404, 200, 404, 404, 404), ("presentation", "zero", "zero")),
     Row("reading:room", (302, 404, 200, 404, 404, 404), ("session",)),
     Row("reading:finish", (302, 404, 200, 404, 404, 404), ("session",)),
+    Row("reading:compare", (302, 404, 423, 404, 404, 404), ("session",), post=True),
+    Row("reading:consent", OWN_REDIRECT, ("schedule",)),
+    Row("reading:practice", (302, 404, 200, 404, 404, 404), ("schedule",)),
+    Row("reading:practice_frame", (401, 404, 404, 404, 404, 404), ("image",)),
+    Row("reading:practice_answers", (401, 400, 400, 400, 400, 400), post=True, data={}),
+    Row("reading:check", OWN_REDIRECT, ("session",)),
+    Row("reading:check_step", (302, 404, 404, 404, 404, 404), ("session", "zero")),
+    Row("reading:guess", (302, 404, 404, 404, 404, 404), ("schedule",)),
 ]
 
 # Pages of django-allauth and of the administrator's site, whose permissions are theirs.

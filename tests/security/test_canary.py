@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,11 +11,11 @@ from django.urls import reverse
 
 from readerstudy.cases.models import Case, Patient
 from readerstudy.conduct.actions import close_study, lock_study, open_study, unblind_study
-from readerstudy.reading.actions import start_session
+from readerstudy.reading.actions import give_consent, sign_session, start_session
 from readerstudy.reconstructions.models import Reconstruction, Run
 from readerstudy.schedules.models import OrderSecret
 from readerstudy.studies.models import Arm, Study
-from tests.factories import World, answer, make_draft, read_all
+from tests.factories import World, answer, make_draft, read_all, read_session
 from tests.security.matrix import ROWS
 from tests.security.test_role_matrix import arguments
 
@@ -24,8 +25,12 @@ STATES = ("open", "closed", "locked", "unblinded")
 
 @pytest.fixture
 def world() -> World:
+    return make_canaries()
+
+
+def make_canaries(**changes: Any) -> World:
     """A study whose arms and cases bear names that occur nowhere else."""
-    made = make_draft()
+    made = make_draft(**changes)
     for number, arm in enumerate(Arm.objects.filter(study=made.study)):
         arm.key, arm.title = f"canaryarmkey{number}", f"Canary arm title {number}"
         arm.save()
@@ -90,6 +95,43 @@ def test_no_canary_reaches_a_reader(state: str, world: World) -> None:
         text = content.lower()
         for word in words:
             assert word.encode() not in text, f"{where} tells {word!r}."
+
+
+def told(client: Client, world: World, words: set[str]) -> list[str]:
+    """Where any of the words stands."""
+    return [where for where, content in crawl(client, world) if any(w.encode() in content.lower() for w in words)]
+
+
+def test_methods_are_named_after_the_last_signature_and_on_the_guess_page_only(world: World) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(world.readers[0])
+    *earlier, last = world.sessions()
+    for session in earlier:
+        read_session(world.readers[0], session)
+    read_session(world.readers[0], last, sign=False)
+    words, page = canaries(world), reverse("reading:guess", args=[world.schedule().token])
+    assert told(client, world, words) == []
+    sign_session(world.readers[0], last, printed_name="R", meaning="mine")
+    assert set(told(client, world, words)) == {f"{page} 200"}
+    content = client.get(page).content.decode().lower()
+    for arm in Arm.objects.filter(study=world.study):
+        content = content.replace(arm.key.lower(), "").replace(arm.title.lower(), "")
+    assert not any(word in content for word in words), "nothing but the methods' names"
+    given = {f"guess_{number}": "don't know" for number in range(content.count("data-image"))}
+    assert client.post(page, given).status_code == 302
+    assert told(client, world, words) == []
+
+
+def test_nothing_is_told_before_the_first_session() -> None:
+    """The pages of consent and display check, as they are shown."""
+    made = make_canaries(study={"consent": "You read images."}, display={"check": "asked"})
+    client = Client(raise_request_exception=False)
+    client.force_login(made.readers[0])
+    words = canaries(made)
+    assert told(client, made, words) == []
+    give_consent(made.readers[0], made.schedule())
+    assert told(client, made, words) == []
+    assert made.sessions()[0].display_checks.count() == 1, "the check was among the pages"
 
 
 def test_the_crawl_finds_a_planted_leak(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def arguments(world: World) -> dict[str, Any]:
         "study": world.study.pk, "case": case.pk, "run": Run.objects.filter(measurement__case=case)[0].pk,
         "zero": 0, "batch": batch.pk, "session": world.sessions()[0].token, "session_pk": world.sessions()[0].pk,
         "presentation": world.presentations()[0].pk, "open_verb": "open", "figure": "scores", "svg": "svg",
-        "table": "scores.csv",
+        "table": "scores.csv", "schedule": world.schedule().token, "image": "nothing",
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Revisions of marks, practice answers and the display check; the guard of marks is put back on the new table."""
+"""Revisions of marks, practice answers and the display check; marks get their guard back, guesses one of their own."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -7,6 +7,8 @@ from readerstudy.audit import triggers
 
 TABLE = "reading_annotation"
 EVERY = ("INSERT", "UPDATE", "DELETE")
+GUESS = "reading_methodguess"
+KEPT = ("UPDATE", "DELETE")
 SIGNED = (
     "EXISTS (SELECT 1 FROM schedules_presentation p JOIN schedules_session s ON s.id = p.session_id "
     "WHERE p.id = ROW.presentation_id AND s.signed_at IS NOT NULL)"
@@ -19,6 +21,16 @@ def install(apps, editor):
 
 def remove(apps, editor):
     triggers.drop(editor, TABLE, f"{TABLE}_signed", operations=EVERY)
+
+
+def install_all(apps, editor):
+    install(apps, editor)
+    triggers.guard(editor, GUESS, f"{GUESS}_kept", "A guess is never changed.", operations=KEPT)
+
+
+def remove_all(apps, editor):
+    remove(apps, editor)
+    triggers.drop(editor, GUESS, f"{GUESS}_kept", operations=KEPT)
 
 
 class Migration(migrations.Migration):
@@ -107,5 +119,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunPython(install, remove),
+        migrations.RunPython(install_all, remove_all),
     ]

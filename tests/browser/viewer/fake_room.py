@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from django.template.loader import render_to_string
 
+from readerstudy.staticfiles import without_comments
+
 STATIC = Path(__file__).parents[3] / "static"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -47,15 +49,23 @@ class FakeRoom:
     count: int = 6
     criteria: list[dict[str, Any]] = field(default_factory=lambda: [OVERALL])
     display: dict[str, Any] = field(default_factory=dict)
+    mode: str = "scores"
+    labels: list[str] = field(default_factory=lambda: ["artefact", "noise", "blur", "finding"])
+    fidelity: int = 0
+    panes: int = 1
+    reference: int | None = None
+    context: int = 0
     rows: int = 96
     columns: int = 128
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    marks: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
     posts: int = 0
     duplicates: int = 0
     cut_every: int = 0
     signed_out: bool = False
     down: bool = False
+    deaf: bool = False
     closed: str = ""
     short_frames: int = 0
     frames: list[str] = field(default_factory=list)
@@ -66,27 +76,35 @@ class FakeRoom:
     def items(self) -> list[dict[str, Any]]:
         return [
             {
-                "id": f"id{n}", "position": n + 1, "panes": [[{"url": f"/reading/p/id{n}/0/0/"}]], "rows": self.rows,
-                "columns": self.columns, "spacing": [0.7, 0.7], "modality": "CT", "slope": 1, "intercept": -1024,
-                "window": {"center": 40, "width": 400}, "inverted": False, "scores": self.stored.get(f"id{n}", {}),
+                "id": f"id{n}", "position": n + 1, "panes": [self.stack(n, p) for p in range(self.panes)],
+                "reference": self.reference, "rows": self.rows, "columns": self.columns, "spacing": [0.7, 0.7],
+                "modality": "CT", "slope": 1, "intercept": -1024, "window": {"center": 40, "width": 400},
+                "inverted": False, "scores": {} if self.mode == "fidelity" else self.stored.get(f"id{n}", {}),
+                "comment": "", "marks": list(self.marks.get(f"id{n}", {}).values()), "grade": 1 + n % 5,
+                "compared": self.mode == "fidelity" and f"id{n}" in self.stored,
             }
             for n in range(self.count)
         ]  # fmt: skip
 
+    def stack(self, number: int, pane: int) -> list[dict[str, Any]]:
+        """The slice itself first, then its neighbours."""
+        offsets = [0, *(offset for offset in range(-self.context, self.context + 1) if offset)]
+        return [{"url": f"/reading/p/id{number}/{pane}/{i}/", "offset": offset} for i, offset in enumerate(offsets)]
+
     def page(self) -> str:
         display = {
             "interpolation": "smooth", "window": "free", "zoom": "free", "dark_interval_ms": 0, "back": 1,
-            "reference": "none", "too_fast_ms": 500,
+            "too_fast_ms": 500, "break_after_minutes": 30, "pixel_statistics": False,
         }  # fmt: skip
-        done = len(self.stored)
         urls = {
             "answer": "/reading/answers/", "finish": "/reading/T/finish/", "worklist": "/reading/",
-            "csrf": "/reading/csrf/", "login": "/accounts/login/",
+            "csrf": "/reading/csrf/", "login": "/accounts/login/", "compare": "/reading/T/compare/",
         }  # fmt: skip
         room = {
-            "session": {"number": 1, "of": 4, "total": self.count, "done": done}, "start": done, "items": self.items(),
-            "criteria": self.criteria, "display": display | self.display, "presets": {"CT": [CHEST, BONE]},
-            "urls": urls, "simulated": False, "reader": "R1",
+            "mode": self.mode, "session": {"number": 1, "of": 4, "total": self.count}, "items": self.items(),
+            "criteria": [] if self.mode == "fidelity" else self.criteria, "display": display | self.display,
+            "presets": {"CT": [CHEST, BONE]}, "labels": self.labels, "fidelity": self.fidelity, "urls": urls,
+            "simulated": False, "reader": "R1",
         }  # fmt: skip
         return render_to_string("reading/room.html", {"room": room, "demo": True, "csrf_token": self.token})
 
@@ -98,11 +116,22 @@ class FakeRoom:
             return 200, {"key": key, "stored": True, "duplicate": True}
         if self.closed:
             return 423, {"error": self.closed}
+        if mark := body.get("mark"):
+            return self.mark(key, presentation, mark)
         live = self.stored.get(presentation)
         if live is not None and live != body["answers"] and not body["replaces"]:
             return 409, {"error": "Another score is stored.", "stored": live}
         self.keys[key] = body
         self.stored[presentation] = body["answers"]
+        return 200, {"key": key, "stored": True, "duplicate": False}
+
+    def mark(self, key: str, presentation: str, mark: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        known = self.marks.setdefault(presentation, {})
+        live = known.get(mark["id"])
+        if mark["revision"] != (live["revision"] if live else 0) + 1:
+            return 409, {"error": "This mark was changed elsewhere.", "stored": live or {}}
+        self.keys[key] = {"presentation": presentation, "mark": mark}
+        known[mark["id"]] = mark
         return 200, {"key": key, "stored": True, "duplicate": False}
 
 
@@ -115,9 +144,7 @@ class Handler(BaseHTTPRequestHandler):
         if room.down:
             return self.drop()
         if path.startswith("/static/"):
-            file = STATIC / path.removeprefix("/static/")
-            kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-            return self.reply(200, file.read_bytes(), kind) if file.is_file() else self.reply(404, b"", "text/plain")
+            return self.static(STATIC / path.removeprefix("/static/"))
         if path == "/reading/T/":
             return self.reply(200, room.page().encode(), "text/html; charset=utf-8")
         if path == "/blank/":
@@ -128,21 +155,30 @@ class Handler(BaseHTTPRequestHandler):
             return self.frame(path)
         return self.reply(200, b"<!doctype html><title>elsewhere</title>", "text/html; charset=utf-8")
 
+    def static(self, file: Path) -> None:
+        """A file as an installation serves it: scripts without their comments."""
+        if not file.is_file():
+            return self.reply(404, b"", "text/plain")
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        body = file.read_bytes()
+        return self.reply(200, without_comments(body.decode()).encode() if file.suffix == ".js" else body, kind)
+
     def frame(self, path: str) -> None:
-        room, name = self.room, path.split("/")[3]
+        room, name, pane, index = self.room, *path.split("/")[3:6]
         if room.signed_out:
             return self.json(401, {"error": "Sign in again."})
         with room.lock:
             room.frames.append(name)
             short = room.short_frames > 0
             room.short_frames -= short
-        raw = slice_of(int(name[2:]), room.rows, room.columns).tobytes()
+        seed = int(name[2:]) + 1000 * int(pane) + 100 * int(index)
+        raw = slice_of(seed, room.rows, room.columns).tobytes()
         return self.reply(200, raw[:-2] if short else raw, "application/octet-stream")
 
     def do_POST(self) -> None:
         room = self.room
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if room.down:
+        if room.down or room.deaf:
             return self.drop()
         if room.signed_out:
             return self.json(401, {"error": "Sign in again."})

@@ -72,7 +72,8 @@ class Command(BaseCommand):
             snapshot = steps.conclude(study, people)
             document = json.loads(snapshot.statistics)
             files = report.write_files(snapshot, people.analyst, folder / options["size"])
-            steps.make_study(f"Demo, yours to read ({options['size']})", size, people, people.readers)
+            yours = f"Demo, yours to read ({options['size']})"
+            steps.make_study(yours, size, people, people.readers, fidelity=0.1)
         report.print_results(study, document)
         report.write_report(folder / "report.json", study, document, missing, scores, self.seconds)
         for path in (folder / "report.json", *files):

@@ -1,6 +1,7 @@
 /** Times of one image: painted, scored, and how much of the time in between nobody touched mouse or keyboard. */
 
 const IDLE_AFTER_MS = 60000;
+const BREAK_MS = 300000;
 const INPUTS = ["keydown", "pointerdown", "pointermove", "wheel"];
 
 export class Clock {
@@ -8,6 +9,7 @@ export class Clock {
   #paintedDate = "";
   #lastInput = 0;
   #idle = 0;
+  #sinceBreak = performance.now();
 
   constructor() {
     for (const input of INPUTS) addEventListener(input, () => this.#touch(), { capture: true, passive: true });
@@ -33,9 +35,17 @@ export class Clock {
     };
   }
 
+  /** Whether it is time for a break, said once per stretch of reading. @param {number} minutes 0: never */
+  wantsBreak(minutes) {
+    if (!minutes || performance.now() - this.#sinceBreak < minutes * 60000) return false;
+    this.#sinceBreak = performance.now();
+    return true;
+  }
+
   #touch() {
     const now = performance.now();
     const gap = now - this.#lastInput;
+    if (gap > BREAK_MS) this.#sinceBreak = now;
     if (gap > IDLE_AFTER_MS) this.#idle += gap;
     this.#lastInput = now;
   }

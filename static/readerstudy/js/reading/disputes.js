@@ -16,16 +16,19 @@ export class Disputes {
   #outbox;
   #session;
   #criteria;
+  #nameOf;
   #ended;
 
   /**
    * @param {import("./outbox.js").Outbox} outbox @param {import("./session.js").Session} session
-   * @param {import("./panel.js").Criterion[]} criteria @param {() => void} ended called when a choice was made
+   * @param {import("./panel.js").Criterion[]} criteria @param {(mark: any) => string} nameOf a mark, in words
+   * @param {() => void} ended called when a choice was made
    */
-  constructor(outbox, session, criteria, ended) {
+  constructor(outbox, session, criteria, nameOf, ended) {
     this.#outbox = outbox;
     this.#session = session;
     this.#criteria = criteria;
+    this.#nameOf = nameOf;
     this.#ended = ended;
     this.#dialog.addEventListener("cancel", (event) => event.preventDefault());
     find("#dispute-keep").addEventListener("click", () => this.#keep());
@@ -52,9 +55,8 @@ export class Disputes {
     const image = item ? text("position", { n: item.position, of: this.#session.items.length }) : text("earlier_image");
     find("#dispute-title").textContent = conflict ? text("conflict_title", { image }) : text("refused_title", { image });
     find("#dispute-reason").textContent = conflict ? text("conflict_reason") : (held?.reply?.error ?? text("refused_reason"));
-    const rows = this.#criteria.map(({ key, title }) => {
+    const rows = this.#rows(body, conflict ? (held?.reply?.stored ?? {}) : {}).map((cells) => {
       const row = document.createElement("tr");
-      const cells = conflict ? [title, scoreText(held?.reply?.stored?.[key]), scoreText(body.answers[key])] : [title, "–", scoreText(body.answers[key])];
       for (const words of cells) row.insertCell().textContent = words;
       return row;
     });
@@ -63,25 +65,44 @@ export class Disputes {
     find("#dispute-drop").hidden = conflict;
   }
 
+  /** What it is about, what is stored, what was given here. */
+  #rows({ mark, answers }, stored) {
+    if (mark) return [[text("mark"), stored.id ? this.#nameOf(stored) : "–", this.#nameOf(mark)]];
+    return this.#criteria.map(({ key, title }) => [title, scoreText(stored[key]), scoreText(answers[key])]);
+  }
+
   async #keep() {
     const entry = this.#entry;
     if (!entry) return;
-    this.#session.record(entry.body.presentation, entry.held?.reply?.stored ?? {}, null);
+    const { presentation, mark } = entry.body;
+    const stored = entry.held?.reply?.stored ?? {};
+    if (!mark) this.#session.record(presentation, stored, null);
+    else if (stored.id) this.#session.mark(presentation, stored);
+    else this.#session.unmark(presentation, mark.id);
     await this.#end(entry);
   }
 
   async #replace() {
     const entry = this.#entry;
     if (!entry) return;
-    const body = { ...entry.body, key: newKey(), replaces: true };
-    this.#session.record(body.presentation, body.answers, body.key, body.comment);
+    const { presentation, mark } = entry.body;
+    const body = { ...entry.body, key: newKey() };
+    if (mark) {
+      body.mark = { ...mark, revision: (entry.held?.reply?.stored?.revision ?? 0) + 1 };
+      this.#session.mark(presentation, body.mark);
+    } else {
+      body.replaces = true;
+      this.#session.record(presentation, body.answers, body.key, body.comment);
+    }
     await this.#end(entry, body);
   }
 
   async #drop() {
     const entry = this.#entry;
     if (!entry) return;
-    this.#session.forget(entry.body.presentation);
+    const { presentation, mark } = entry.body;
+    if (mark) this.#session.unmark(presentation, mark.id);
+    else this.#session.forget(presentation);
     await this.#end(entry);
   }
 

@@ -8,7 +8,9 @@
 
 import { text } from "./texts.js";
 
-const VALUES = [1, 2, 3, 4, 5];
+const VALUES = ["1", "2", "3", "4", "5"];
+/** @type {Record<string, string>} what is printed on the key of each choice */
+const CHOICES = { left: "←", equal: "↓", right: "→" };
 
 /** @param {string} tag @param {Record<string, string>} attributes @param {(Node | string)[]} children */
 function element(tag, attributes, ...children) {
@@ -22,8 +24,12 @@ function element(tag, attributes, ...children) {
 export function scoreText(score) {
   if (!score) return "–";
   if ("cannot_judge" in score) return `${text("cannot_judge")} (${score.cannot_judge})`;
-  return "value" in score ? String(score.value) : score.choice;
+  const words = { left: text("choice_left"), equal: text("choice_equal"), right: text("choice_right") };
+  return "value" in score ? String(score.value) : words[score.choice];
 }
+
+/** The button's word for a score. @param {Score | undefined} score */
+const chosen = (score) => (score && "value" in score ? String(score.value) : score && "choice" in score ? score.choice : "");
 
 export class Panel {
   /** @type {Scores} */
@@ -35,7 +41,7 @@ export class Panel {
 
   /**
    * @param {HTMLElement} root @param {HTMLTextAreaElement} comment @param {Criterion[]} criteria
-   * @param {(value: number, criterion: string, byPointer: boolean) => void} scored
+   * @param {(score: Score, criterion: string, byPointer: boolean) => void} scored
    */
   constructor(root, comment, criteria, scored) {
     this.#criteria = criteria;
@@ -85,18 +91,21 @@ export class Panel {
 
   #build(criterion, index, scored) {
     const many = this.#criteria.length > 1;
-    const buttons = VALUES.map((value) => {
+    const pairwise = "equal" in criterion.texts;
+    const buttons = (pairwise ? Object.keys(CHOICES) : VALUES).map((value) => {
       const words = element("span", many ? { class: "visually-hidden" } : {}, criterion.texts[value] ?? "");
-      const attributes = { type: "button", class: "score", "data-value": String(value), "aria-pressed": "false" };
-      const button = element("button", attributes, element("kbd", {}, String(value)), words);
-      button.addEventListener("click", (event) => scored(value, criterion.key, event.detail > 0));
+      const attributes = { type: "button", class: "score", "data-value": value, "aria-pressed": "false" };
+      const button = element("button", attributes, element("kbd", {}, CHOICES[value] ?? value), words);
+      const score = /** @type {Score} */ (pairwise ? { choice: value } : { value: Number(value) });
+      button.addEventListener("click", (event) => scored(score, criterion.key, event.detail > 0));
       return button;
     });
     const legend = element("legend", {}, criterion.title);
     const parts = [legend, element("p", {}, criterion.question), element("div", { class: "scores" }, ...buttons)];
     if (many) {
-      const end = (value) => element("span", {}, `${value} ${criterion.texts[value] ?? ""}`);
-      parts.push(element("p", { class: "ends", "aria-hidden": "true" }, end(1), end(5)));
+      const end = (value) => element("span", {}, `${CHOICES[value] ?? value} ${criterion.texts[value] ?? ""}`);
+      const [first, last] = pairwise ? ["left", "right"] : ["1", "5"];
+      parts.push(element("p", { class: "ends", "aria-hidden": "true" }, end(first), end(last)));
     }
     parts.push(element("p", { class: "cannot-judge", hidden: "" }));
     const fieldset = element("fieldset", { class: "criterion", "data-criterion": criterion.key }, ...parts);
@@ -114,8 +123,7 @@ export class Panel {
       const score = this.#scores[this.#criteria[index].key];
       fieldset.setAttribute("data-focused", String(this.#criteria.length > 1 && index === this.#focused));
       for (const button of fieldset.querySelectorAll(".score")) {
-        const pressed = Boolean(score) && "value" in score && String(score.value) === button.getAttribute("data-value");
-        button.setAttribute("aria-pressed", String(pressed));
+        button.setAttribute("aria-pressed", String(chosen(score) === button.getAttribute("data-value")));
       }
       const sentence = /** @type {HTMLElement} */ (fieldset.querySelector(".cannot-judge"));
       sentence.hidden = !(score && "cannot_judge" in score);

@@ -1,7 +1,9 @@
-/** The reading room: shows one image after the other and takes the scores. The page's only entry point. */
+/** The reading room: shows one image after the other and takes the scores and marks. The page's only entry point. */
 
+import { Board } from "../marks/board.js";
 import { Clock } from "./clock.js";
 import { Disputes } from "./disputes.js";
+import { Finish } from "./finish.js";
 import { Frames, Gone } from "./frames.js";
 import { listenToKeys } from "./keyboard.js";
 import { newKey, Outbox } from "./outbox.js";
@@ -14,8 +16,6 @@ import { openStore } from "./store.js";
 import { text } from "./texts.js";
 import { Tools } from "./tools.js";
 
-const TOO_FAST_MS = 500;
-
 class Room {
   #room;
   #session;
@@ -26,6 +26,8 @@ class Room {
   #stage;
   #tools;
   #panel;
+  #board;
+  #finish;
   #frames = new Frames((trouble) => this.#frameTrouble(trouble));
   /** Nothing is scored before it is painted, and nothing twice. */
   #painted = false;
@@ -37,30 +39,48 @@ class Room {
 
   constructor(room, store) {
     this.#room = room;
-    this.#session = new Session(room.items, room.criteria.map(({ key }) => key), room.display.back);
+    const back = room.mode === "scores" || room.mode === "pairwise" ? room.display.back : room.items.length;
+    this.#session = new Session(room.items, room.criteria.map(({ key }) => key), back);
     const send = createSender(room.urls, document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "");
-    this.#outbox = new Outbox(store, room.urls.finish, send, (state) => this.#outboxChanged(state));
-    this.#disputes = new Disputes(this.#outbox, this.#session, room.criteria, () => this.#resume());
-    const options = {
-      renderer: room.display.renderer ?? "auto",
-      interpolation: room.display.interpolation,
-      fixedWindow: room.display.window === "fixed",
-      fixedZoom: room.display.zoom === "fixed",
-    };
-    this.#stage = new Stage(find("#stage"), options, (state) => this.#tools.show(state));
+    this.#outbox = new Outbox(store, room.mode === "practice" ? location.pathname : room.urls.finish, send, (state) => this.#outboxChanged(state));
+    this.#finish = new Finish(room.urls.finish);
+    this.#stage = this.#makeStage();
     this.#tools = new Tools(this.#stage, room.presets, room.display);
     const comment = /** @type {HTMLTextAreaElement} */ (find("#comment"));
-    this.#panel = new Panel(find("#criteria"), comment, room.criteria, (value, key, byPointer) => {
+    this.#panel = new Panel(find("#criteria"), comment, room.criteria, (score, key, byPointer) => {
       if (byPointer) this.#stage.focus();
-      void this.#score({ value }, key);
+      void this.#score(score, key);
     });
+    this.#board = new Board(this.#stage, {
+      labels: room.labels,
+      fidelity: room.mode === "fidelity",
+      pixelStatistics: room.display.pixel_statistics,
+      changed: (mark) => this.#marked(mark),
+    });
+    this.#disputes = new Disputes(this.#outbox, this.#session, room.criteria, (mark) => this.#board.nameOf(mark), () => this.#resume());
     this.#listen();
+  }
+
+  #makeStage() {
+    const { display } = this.#room;
+    const options = {
+      renderer: display.renderer ?? "auto",
+      interpolation: display.interpolation,
+      fixedWindow: display.window === "fixed",
+      fixedZoom: display.zoom === "fixed",
+    };
+    const frameShown = (index, offset) => {
+      this.#tools.frameShown(offset);
+      this.#board.frameShown(index);
+    };
+    return new Stage(find("#stage"), options, (state) => this.#tools.show(state), frameShown);
   }
 
   /** Puts the answers that still wait on this computer over those of the server, then shows the first open image. */
   async start() {
     for (const { body } of await this.#outbox.entries()) {
-      this.#session.record(body.presentation, body.answers, body.key, body.comment);
+      if (body.mark) this.#session.mark(body.presentation, body.mark);
+      else this.#session.record(body.presentation, body.answers, body.key, body.comment);
     }
     this.#session.goTo(this.#session.frontier);
     void this.#outbox.flush();
@@ -68,7 +88,7 @@ class Room {
   }
 
   #listen() {
-    listenToKeys((action) => this.#perform(action));
+    listenToKeys((action) => this.#perform(action), this.#room.mode === "pairwise");
     addEventListener("pointerup", () => this.#tools.settle());
     find("#back").addEventListener("click", () => this.#perform({ name: "back" }));
     find("#forward").addEventListener("click", () => this.#perform({ name: "go_on" }));
@@ -89,11 +109,12 @@ class Room {
   #perform(action) {
     const acts = {
       score: () => this.#score({ value: action.argument }),
+      choose: () => this.#score({ choice: action.argument }),
       go_on: () => this.#goOn(),
       forward: () => this.#forward(),
       back: () => this.#back(),
       keys: () => /** @type {HTMLDialogElement} */ (find("#keys")).showModal(),
-      cannot_judge: () => this.#open("#cannot-judge-box", "#reason"),
+      cannot_judge: () => this.#room.criteria.length && this.#open("#cannot-judge-box", "#reason"),
       comment: () => this.#open("#comment-box", "#comment"),
     };
     const act = acts[action.name];
@@ -108,11 +129,11 @@ class Room {
   }
 
   get #ready() {
-    return this.#painted && !this.#storing && this.#session.current !== null;
+    return this.#painted && !this.#storing && !this.#board.busy && this.#session.current !== null;
   }
 
   async #score(score, key) {
-    if (!this.#ready || this.#session.current?.final) return;
+    if (!this.#ready || !this.#room.criteria.length) return;
     this.#panel.choose(score, key);
     if (this.#panel.single) await this.#goOn();
   }
@@ -128,21 +149,23 @@ class Room {
     await this.#score(score);
   }
 
-  /** Stores what is chosen, if it is new, and only then moves on. */
+  /** Stores what is chosen, if it is new, and only then moves on; in practice it stays until the grade has been read. */
   async #goOn() {
     if (!this.#ready) return;
     if (!this.#panel.complete) return this.#status.say(text("score_missing"));
     const item = this.#session.current;
     const given = this.#session.given(item);
     const same = given && JSON.stringify([given.scores, given.comment]) === JSON.stringify([this.#panel.scores, this.#panel.comment]);
-    if (!same) await this.#store(item, given);
+    if (!same) {
+      await this.#store(item, given);
+      if (this.#room.mode === "practice") return this.#showGrade(item);
+    }
     await this.#forward();
   }
 
   async #store(item, given) {
     const { scores, comment } = this.#panel;
-    const { center, width, zoom, pan, invert } = this.#stage.state();
-    const times = this.#clock.read(this.#room.display.too_fast_ms ?? TOO_FAST_MS);
+    const times = this.#clock.read(this.#room.display.too_fast_ms);
     const body = {
       key: newKey(),
       presentation: item.id,
@@ -150,7 +173,7 @@ class Room {
       comment,
       replaces: given ? (given.key ?? true) : null,
       ...times,
-      viewport: { center, width, zoom, pan, invert },
+      viewport: this.#tools.viewport,
       window_changes: this.#tools.windowChanges,
     };
     this.#storing = true;
@@ -161,18 +184,31 @@ class Room {
     }
     const refused = !this.#outbox.durable && (await this.#outbox.entries()).some(({ key, held }) => key === body.key && held);
     if (!refused) this.#session.record(item.id, scores, body.key, comment);
-    const hurried = times.too_fast && this.#room.display.back > 0;
-    this.#status.say(hurried ? text("too_fast", { n: item.position, seconds: (times.elapsed_ms / 1000).toFixed(1) }) : "");
+    const hurried = times.too_fast && this.#session.back > 0 && this.#room.criteria.length;
+    const seconds = (times.elapsed_ms / 1000).toFixed(1);
+    this.#status.say(hurried ? text("too_fast", { n: item.position, seconds }) : "");
+  }
+
+  #marked(mark) {
+    const { id } = this.#session.current;
+    this.#session.mark(id, mark);
+    void this.#outbox.add({ key: newKey(), presentation: id, mark });
+  }
+
+  #showGrade({ grade }) {
+    const words = this.#room.criteria.map(({ title, texts }) => `${title}: ${texts[grade]}`).join(" · ");
+    this.#status.say(text("grade", { grade, words }));
+    find("#forward").hidden = false;
   }
 
   async #forward() {
-    if (this.#storing || !this.#session.canGoOn) return;
+    if (this.#storing || this.#board.busy || !this.#session.canGoOn) return;
     this.#session.goOn();
     await this.#show();
   }
 
   async #back() {
-    if (this.#storing || !this.#session.canGoBack) return;
+    if (this.#storing || this.#board.busy || !this.#session.canGoBack) return;
     this.#status.say("");
     this.#session.goBack();
     await this.#show();
@@ -189,6 +225,8 @@ class Room {
     const turn = ++this.#showing;
     const item = this.#session.current;
     this.#painted = false;
+    this.#tools.end();
+    this.#board.clear();
     this.#place(item);
     if (!item) return;
     const given = this.#session.given(item);
@@ -206,29 +244,40 @@ class Room {
       if (turn !== this.#showing) return;
       note.textContent = "";
       this.#status.frameNeedsLogin(false);
-      await this.#stage.show(item, panes, text("image_name", { n: item.position, of: this.#session.items.length }));
+      const name = text("image_name", { n: item.position, of: this.#session.items.length });
+      await this.#stage.show(item, panes, name, this.#captions(item));
     } catch (error) {
       if (error instanceof Gone && turn === this.#showing) note.textContent = text("image_gone");
       else if (turn === this.#showing) throw error;
       return;
     }
-    if (turn !== this.#showing) return;
+    if (turn === this.#showing) this.#begin(item);
+  }
+
+  /** The image is on the screen: from here on it can be judged. */
+  #begin(item) {
     this.#clock.start();
     this.#tools.start(item);
+    if (this.#room.labels.length) this.#board.start(item, this.#session.marks(item));
     this.#painted = true;
     document.body.dataset.painted = item.id;
+    const { break_after_minutes: minutes } = this.#room.display;
+    if (this.#room.mode === "practice" && this.#session.scored(item)) this.#showGrade(item);
+    else if (this.#clock.wantsBreak(minutes)) this.#status.say(text("break", { minutes }));
+  }
+
+  #captions({ panes, reference }) {
+    if (panes.length < 2) return [];
+    const pair = [text("choice_left"), text("choice_right")];
+    return panes.map((_, pane) => (pane === reference ? text("reference") : panes.length > 2 || reference === null ? pair[pane] : text("to_be_scored")));
   }
 
   #place(item) {
     this.#status.place(this.#session.at + 1, this.#session);
-    find("#finish").hidden = item !== null;
-    find("#panel").hidden = item === null;
+    this.#finish.show(item === null, this.#session.canGoBack);
     /** @type {HTMLButtonElement} */ (find("#back")).disabled = !this.#session.canGoBack;
-    find("#finish-back").hidden = !this.#session.canGoBack;
     find("#forward").hidden = this.#panel.single && !(item && this.#session.scored(item));
-    find("#finish-words").textContent = text("all_scored", { n: this.#session.items.length });
     delete document.body.dataset.painted;
-    if (!item) find("#finish-title").focus();
   }
 
   #outboxChanged(state) {
@@ -240,11 +289,7 @@ class Room {
       this.#leaving = null;
       form.requestSubmit();
     }
-    const link = find("#finish-link");
-    if (this.#unsent) link.removeAttribute("href");
-    else link.setAttribute("href", this.#room.urls.finish);
-    link.setAttribute("aria-disabled", String(this.#unsent > 0));
-    find("#finish-waiting").textContent = this.#unsent ? text("finish_waiting", { n: this.#unsent }) : "";
+    this.#finish.waiting(this.#unsent);
     if (!state.trouble) this.#frames.wake();
   }
 
@@ -254,7 +299,6 @@ class Room {
     find("#stage-note").textContent = text(trouble === "login" ? "image_login" : "image_unreachable");
   }
 
-  /** The first try warns, the second goes: the answers stay on this computer. */
   /** Signs out as soon as everything is on the server; a second press leaves the rest on this computer. */
   #signOut(event) {
     if (!this.#unsent || this.#leaving) return;

@@ -3,15 +3,19 @@
  *
  * @typedef {{value: number} | {choice: string} | {cannot_judge: string}} Score
  * @typedef {Record<string, Score>} Scores  by criterion key
- * @typedef {{id: string, position: number, panes: {url: string}[][], rows: number, columns: number,
- *   spacing: [number, number] | null, modality: string, slope: number, intercept: number,
- *   window: {center: number, width: number}, inverted: boolean, scores: Scores, final?: boolean}} Item
+ * @typedef {{id: string, position: number, panes: {url: string, offset: number}[][], reference: number | null,
+ *   rows: number, columns: number, spacing: [number, number] | null, modality: string, slope: number, intercept: number,
+ *   window: {center: number, width: number}, inverted: boolean, scores: Scores, comment: string, marks: Mark[],
+ *   compared: boolean, grade?: number}} Item  reference: its pane's index; grade: of a practice image
  * @typedef {{scores: Scores, key: string | null, comment: string}} Given  key: of the answer, null if from the server
+ * @typedef {import("../marks/board.js").Mark} Mark
  */
 
 export class Session {
   /** @type {Map<string, Given>} */
   #given = new Map();
+  /** @type {Map<string, Map<string, Mark>>} by presentation and mark */
+  #marks = new Map();
 
   /** @param {Item[]} items in order @param {string[]} criteria keys @param {number} back how many images one may go back */
   constructor(items, criteria, back) {
@@ -19,7 +23,9 @@ export class Session {
     this.criteria = criteria;
     this.back = back;
     for (const item of items) {
-      if (Object.keys(item.scores).length) this.#given.set(item.id, { scores: item.scores, key: null, comment: "" });
+      const given = item.compared || Object.keys(item.scores).length;
+      if (given) this.#given.set(item.id, { scores: item.scores, key: null, comment: item.comment });
+      for (const mark of item.marks) this.mark(item.id, mark);
     }
     this.at = this.frontier;
   }
@@ -59,9 +65,24 @@ export class Session {
     this.#given.delete(id);
   }
 
+  /** Keeps a mark as it now is. @param {string} id presentation @param {Mark} mark */
+  mark(id, mark) {
+    const marks = this.#marks.get(id) ?? new Map();
+    this.#marks.set(id, marks.set(mark.id, mark));
+  }
+
+  /** @param {string} id presentation @param {string} mark */
+  unmark(id, mark) {
+    this.#marks.get(id)?.delete(mark);
+  }
+
+  /** @param {Item} item @returns {Mark[]} the deleted ones included */
+  marks(item) {
+    return [...(this.#marks.get(item.id)?.values() ?? [])];
+  }
+
   get canGoBack() {
-    const before = this.items[this.at - 1];
-    return Boolean(before) && !before.final && this.at - 1 >= this.frontier - this.back;
+    return this.at > 0 && this.at - 1 >= this.frontier - this.back;
   }
 
   /** Only images that are scored can be left forwards. */

@@ -12,28 +12,42 @@ export class Stage {
   #element;
   #options;
   #changed;
-  #frame = 0;
-  #stack = 1;
+  #frameShown;
+  /** Frame indices in the order of the volume, and the place in it of the one that is shown. */
+  #order = [0];
+  #place = 0;
   /** @type {string[]} */
   #loaded = [];
+  /** @type {Item | null} */
+  #item = null;
 
-  /** @param {HTMLElement} element @param {any} options of every viewer @param {(state: any) => void} changed */
-  constructor(element, options, changed) {
+  /**
+   * @param {HTMLElement} element @param {any} options of every viewer @param {(state: any) => void} changed
+   * @param {(index: number, offset: number) => void} frameShown another slice of the stack is on the screen
+   */
+  constructor(element, options, changed, frameShown = () => {}) {
     this.#element = element;
     this.#options = options;
     this.#changed = changed;
+    this.#frameShown = frameShown;
   }
 
-  /** Shows a presentation; resolves when it is on the screen. @param {Item} item @param {ArrayBuffer[][]} panes @param {string} label */
-  async show(item, panes, label) {
+  /**
+   * Shows a presentation; resolves when it is on the screen.
+   * @param {Item} item @param {ArrayBuffer[][]} panes @param {string} label
+   * @param {string[]} [captions] a word over each pane, where there are several
+   */
+  async show(item, panes, label, captions = []) {
     this.#setPanes(panes.length);
-    this.#frame = 0;
-    this.#stack = panes[0].length;
+    this.#caption(captions);
+    this.#order = item.panes[0].map((_, frame) => frame).sort((a, b) => item.panes[0][a].offset - item.panes[0][b].offset);
+    this.#place = this.#order.indexOf(0);
+    this.#item = item;
     const before = this.#loaded;
     this.#loaded = panes[0].map((_, frame) => `${item.id}/${frame}`);
     const painted = this.viewers.map((viewer, pane) => {
       panes[pane].forEach((bytes, frame) => viewer.load(bytes, { ...item, key: this.#loaded[frame] }));
-      return this.#shown(viewer, label, pane);
+      return this.#shown(viewer, [label, captions[pane]].filter(Boolean).join(", "), pane);
     });
     for (const key of before.filter((one) => !this.#loaded.includes(one))) {
       for (const viewer of this.viewers) viewer.unload(key);
@@ -58,12 +72,20 @@ export class Stage {
     /** @type {HTMLElement | null} */ (this.#element.querySelector(".pane"))?.focus({ preventScroll: true });
   }
 
-  /** @param {number} steps through neighbouring frames */
+  /** @param {number} steps through neighbouring slices */
   scroll(steps) {
-    const next = Math.min(this.#stack - 1, Math.max(0, this.#frame + steps));
-    if (next === this.#frame) return;
-    this.#frame = next;
-    for (const viewer of this.viewers) viewer.show(this.#loaded[next], { keep: true });
+    const next = Math.min(this.#order.length - 1, Math.max(0, this.#place + steps));
+    if (next === this.#place || !this.#item) return;
+    this.#place = next;
+    const frame = this.#order[next];
+    for (const viewer of this.viewers) viewer.show(this.#loaded[frame], { keep: true });
+    this.#frameShown(frame, this.#item.panes[0][frame].offset);
+  }
+
+  #caption(captions) {
+    this.#element.querySelectorAll(".pane-caption").forEach((caption, pane) => {
+      caption.textContent = captions[pane] ?? "";
+    });
   }
 
   #shown(viewer, label, pane) {
@@ -88,6 +110,10 @@ export class Stage {
       box.className = "pane";
       box.tabIndex = 0;
       box.setAttribute("role", "img");
+      const caption = document.createElement("p");
+      caption.className = "pane-caption";
+      caption.setAttribute("aria-hidden", "true");
+      box.append(caption);
       this.#element.append(box);
       const viewer = createViewer(box, this.#options);
       viewer.on("change", (state) => viewer === this.viewers[0] && this.#changed(state));

@@ -47,7 +47,7 @@ export class Status {
   place(position, session) {
     const of = session.items.length;
     find("#position").textContent = text("position", { n: Math.min(position, of), of });
-    find("#done").textContent = text("done", { n: session.done });
+    find("#done").textContent = session.criteria.length ? text("done", { n: session.done }) : text("compared", { n: session.done });
     const bar = /** @type {HTMLProgressElement} */ (find("#progress"));
     bar.max = of;
     bar.value = session.done;

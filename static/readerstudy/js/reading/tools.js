@@ -1,5 +1,7 @@
 /** Window, zoom and pan by key and button; the read-out of both. */
 
+import { Lens } from "../viewer/lens.js";
+import { Dwell } from "./dwell.js";
 import { find } from "./status.js";
 import { text } from "./texts.js";
 
@@ -17,9 +19,13 @@ export class Tools {
   #windowChanges = 0;
   #last = "";
   #display;
+  #dwell = new Dwell();
+  /** @type {Lens | null} */
+  #lens = null;
+  #offset = 0;
 
   /** @param {import("./stage.js").Stage} stage @param {Record<string, Preset[]>} presets by modality
-   * @param {{window: string, zoom: string}} display */
+   * @param {{window: string, zoom: string, interpolation: string}} display */
   constructor(stage, presets, display) {
     this.#stage = stage;
     this.#presets = presets;
@@ -37,7 +43,28 @@ export class Tools {
     this.#offered = [{ name: text("own_window"), ...item.window }, ...fitting];
     find("#presets").replaceChildren(...this.#offered.map((preset, index) => this.#button(preset, index)));
     this.#windowChanges = 0;
+    this.#offset = 0;
     this.#last = this.#windowOf(this.#stage.state());
+    this.#dwell.start(this.#stage.state());
+    this.show(this.#stage.state());
+  }
+
+  /** No image, no tool. */
+  end() {
+    this.#lens?.destroy();
+    this.#lens = null;
+    find('[data-tool="magnify"]').setAttribute("aria-pressed", "false");
+  }
+
+  /** What is stored with a score: the view at this moment, and the time in every setting before. */
+  get viewport() {
+    const { center, width, zoom, pan, invert, size, renderer } = this.#stage.state();
+    return { center, width, zoom, pan, invert, size, renderer, density: devicePixelRatio, settings: this.#dwell.read() };
+  }
+
+  /** @param {number} offset of the slice on the screen from the one that is scored */
+  frameShown(offset) {
+    this.#offset = offset;
     this.show(this.#stage.state());
   }
 
@@ -50,6 +77,8 @@ export class Tools {
   perform({ name, argument = 1, direction }) {
     const state = this.#stage.state();
     if (!state?.key) return false;
+    if (name === "magnify") return this.#magnify();
+    if (name === "scroll") this.#stage.scroll(argument);
     const step = state.width * WINDOW_STEP * argument;
     /** @type {Record<string, (viewer: any) => void>} */
     const acts = {
@@ -82,10 +111,12 @@ export class Tools {
   /** @param {any} state of the viewer */
   show(state) {
     if (!state?.key) return;
+    this.#dwell.change(state);
     const round = (value) => String(Math.round(value * 10) / 10);
     const parts = [];
     if (this.#display.window !== "fixed") parts.push(text("readout_window", { center: round(state.center), width: round(state.width) }));
     parts.push(text("readout_zoom", { percent: Math.round(state.zoom * 100) }));
+    if (this.#offset) parts.push(text("readout_slice", { offset: (this.#offset > 0 ? "+" : "−") + Math.abs(this.#offset) }));
     find("#readout").textContent = parts.join(" · ");
     const chosen = this.#chosen(state);
     document.querySelectorAll("#presets button").forEach((button, index) => {
@@ -102,6 +133,16 @@ export class Tools {
     if (index < 9) button.title = `Alt+${index + 1}`;
     button.addEventListener("click", () => this.perform({ name: "preset", argument: index + 1 }));
     return button;
+  }
+
+  #magnify() {
+    if (this.#display.zoom === "fixed") return false;
+    if (this.#lens) this.end();
+    else {
+      this.#lens = new Lens(find(".pane"), this.#stage.viewers[0], this.#display.interpolation);
+      find('[data-tool="magnify"]').setAttribute("aria-pressed", "true");
+    }
+    return true;
   }
 
   #choose(viewer, index) {

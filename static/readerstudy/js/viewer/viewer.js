@@ -1,5 +1,5 @@
 /**
- * One pane that shows 16-bit greyscale frames: load, show, window, view, pick.
+ * One pane that shows 16-bit greyscale frames: load, show, window, view, pick, locate.
  *
  * @typedef {import("./window.js").Window} Window
  * @typedef {{key: string, rows: number, columns: number, spacing: [number, number] | null, slope: number,
@@ -11,7 +11,7 @@
 
 import { createCanvasRenderer } from "./canvas.js";
 import { listenToPointer } from "./pointer.js";
-import { clampPan, clampZoom, fitZoom, oneToOne, panBy, place, toImage, zoomAbout } from "./viewport.js";
+import { clampPan, clampZoom, fitZoom, oneToOne, panBy, place, toCanvas, toImage, zoomAbout } from "./viewport.js";
 import { createWebGLRenderer } from "./webgl.js";
 import { clampWindow, dragWindow, ramp } from "./window.js";
 
@@ -174,6 +174,39 @@ class Viewer {
     const [column, row] = [Math.floor(at.x), Math.floor(at.y)];
     const inside = column >= 0 && row >= 0 && column < this.#frame.columns && row < this.#frame.rows;
     return { x: at.x, y: at.y, column, row, inside };
+  }
+
+  /** Where image coordinates lie on the pane, in CSS pixels; null where no image is shown. @param {number} x @param {number} y */
+  locate(x, y) {
+    if (!this.#frame) return null;
+    const at = toCanvas(place(this.#view, this.#frame, this.#size), x, y);
+    return { x: at.x / this.#density, y: at.y / this.#density };
+  }
+
+  /** The frame that is shown. @returns {Frame | null} */
+  get frame() {
+    return this.#frame;
+  }
+
+  /** Mean and standard deviation (of the population), in physical values, of the pixels whose centres lie in the rectangle
+   * with these corners, or in its ellipse; null where there are none.
+   * @param {[number, number][]} corners image coordinates @param {boolean} ellipse */
+  region(corners, ellipse) {
+    if (!this.#frame) return null;
+    const { pixels, rows, columns, slope, intercept } = this.#frame;
+    const [[left, right], [top, bottom]] = [0, 1].map((axis) => corners.map((corner) => corner[axis]).sort((a, b) => a - b));
+    const off = (at, low, high) => ((2 * at - low - high) / (high - low)) ** 2;
+    const values = [];
+    for (let row = Math.max(0, Math.ceil(top - 0.5)); row + 0.5 <= bottom && row < rows; row++) {
+      for (let column = Math.max(0, Math.ceil(left - 0.5)); column + 0.5 <= right && column < columns; column++) {
+        if (ellipse && off(column + 0.5, left, right) + off(row + 0.5, top, bottom) > 1) continue;
+        values.push(intercept + slope * pixels[row * columns + column]);
+      }
+    }
+    if (!values.length) return null;
+    const average = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+    const mean = average(values);
+    return { mean, sd: Math.sqrt(average(values.map((value) => (value - mean) ** 2))) };
   }
 
   /** What is shown and how. */

@@ -1,0 +1,100 @@
+"""What every answer of a reader goes through: whose is it, was it stored before, is the session open for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Max
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from readerstudy.accounts.models import User
+from readerstudy.audit.actions import record
+from readerstudy.reading.actions.errors import Closed, ReadingError
+from readerstudy.reading.models import Answer
+from readerstudy.schedules.models import Presentation, Session
+from readerstudy.studies.models import Reader, Study
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The acknowledgement: ``duplicate`` when this key had been stored before."""
+
+    key: UUID
+    duplicate: bool
+
+
+def hold(user: User, pk: str) -> Presentation:
+    """The presentation if it is the person's own, with study and session held for this transaction; else a 404."""
+    row = (
+        Presentation.objects.select_related("session__schedule__study")
+        .filter(
+            pk=pk, session__schedule__reader__membership__user=user,
+            session__schedule__reader__state=Reader.State.ACTIVE,
+        )
+        .first()
+    )  # fmt: skip
+    if row is None:
+        raise Http404
+    # The study's row first, so that no answer slips past a closing; then the session's, where two tabs queue up.
+    row.session.schedule.study = Study.objects.select_for_update().get(pk=row.session.schedule.study_id)
+    Session.objects.select_for_update().get(pk=row.session_id)
+    return row
+
+
+def stored_before(key: UUID, presentation: Presentation, digest: str) -> bool:
+    """Whether this very answer is stored already; raises ``ReadingError`` where its key has another meaning."""
+    known = Answer.objects.filter(key=key).first()
+    if known is None:
+        return False
+    if known.presentation_id != presentation.pk or known.digest != digest:
+        raise ReadingError(_("This answer's key was used for another answer: reload the page and answer again."))
+    return True
+
+
+def require_open(presentation: Presentation) -> None:
+    """Raises ``Closed`` unless session and study take answers, and this kind of presentation is at its time."""
+    session = presentation.session
+    session.refresh_from_db(fields=["signed_at", "started_at", "scores_final_at"])
+    study = session.schedule.study
+    if session.signed_at is not None:
+        raise Closed(_("This session is signed: its answers can't change any more."))
+    if study.state != Study.State.OPEN:
+        raise Closed(_("The study takes no answers now: ask the coordinator."))
+    if study.paused:
+        raise Closed(_("The study is paused: your answers wait here until it goes on."))
+    if session.started_at is None:
+        raise Closed(_("Open the session from your worklist first."))
+    comparing = presentation.kind == Presentation.Kind.FIDELITY
+    if comparing and session.scores_final_at is None:
+        raise Closed(_("Score all images of this session before you compare with the reference."))
+    if not comparing and session.scores_final_at is not None:
+        raise Closed(_("The scores of this session are final since the comparison with the reference began."))
+
+
+def require_turn(presentation: Presentation, *, replacing: bool) -> None:
+    """Forward one image at a time; back as far as the protocol says, never past another version of the slice."""
+    session = presentation.session
+    scored = Presentation.objects.filter(session=session, scores__isnull=False)
+    last: int | None = scored.aggregate(last=Max("position"))["last"]
+    if not replacing:
+        if last is not None and presentation.position > last + 1:
+            raise ReadingError(_("Images are scored in their order: an earlier answer has not arrived yet."))
+        if last is None and presentation.position != 0:
+            raise ReadingError(_("Images are scored in their order: start with the first."))
+        return
+    back = session.schedule.study.protocol["display"]["back"]
+    if last is not None and presentation.position <= last - max(back, 1):
+        raise Closed(_("This image lies too far back to be changed."))
+    later = scored.filter(position__gt=presentation.position, study_slice_id=presentation.study_slice_id)
+    if later.exists():
+        raise Closed(_("Another version of this image has been scored since: this answer stays."))
+
+
+def keep(user: User, presentation: Presentation, key: UUID, digest: str, verb: str, data: dict[str, Any]) -> Answer:
+    """Write the event into the study's chain, and the answer that points to it."""
+    study = presentation.session.schedule.study
+    entry = record(study.chain, user.handle, verb, f"presentation:{presentation.pk}", {"key": str(key), **data})
+    return Answer.objects.create(key=key, presentation=presentation, digest=digest, entry=entry)
