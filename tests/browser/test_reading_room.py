@@ -6,9 +6,10 @@ import time
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 
 from readerstudy.audit import actions as audit
-from readerstudy.reading.models import Score
+from readerstudy.reading.models import Annotation, Score
 from tests.factories import PASSWORD, World, make_open
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -109,6 +110,59 @@ def test_the_signature_ends_a_session_and_opens_the_next(page: Any, world: World
     page.goto(f"{live_server.url}/reading/")
     enter_by_keyboard(page)
     painted(page, world.presentations(session=1)[0].pk)
+
+
+def test_a_sign_in_that_ends_in_the_middle_loses_nothing(context: Any, world: World, live_server: Any) -> None:
+    rows, page = world.presentations(), context.new_page()
+    sign_in(page, live_server.url, world.readers[0].username)
+    enter_by_keyboard(page)
+    painted(page, rows[0].pk)
+    Session.objects.all().delete()
+    page.keyboard.press("4")
+    painted(page, rows[1].pk)
+    page.keyboard.press("2")
+    notice = page.locator("#login-notice a")
+    notice.wait_for()
+    assert stored(world) == []
+    with context.expect_page() as opened:
+        notice.click()
+    second = opened.value
+    second.locator("input[name=login]").fill(world.readers[0].username)
+    second.locator("input[name=password]").fill(PASSWORD)
+    second.keyboard.press("Enter")
+    second.wait_for_url("**/reading/")
+    page.bring_to_front()
+    page.evaluate("() => dispatchEvent(new Event('focus'))")
+    arrived(world, 2)
+    assert stored(world) == [4, 2]
+    notice.wait_for(state="hidden")
+
+
+def test_marks_come_back_where_they_were(page: Any, world: World, live_server: Any) -> None:
+    rows = world.presentations()
+    sign_in(page, live_server.url, world.readers[0].username)
+    enter_by_keyboard(page)
+    painted(page, rows[0].pk)
+    page.keyboard.press("+")
+    page.keyboard.press("l")
+    page.keyboard.press("Enter")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    deadline = time.monotonic() + 20
+    while not Annotation.objects.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    mark = Annotation.objects.get()
+    (x, y), (end, level) = mark.points
+    assert (end - x, level - y) == (pytest.approx(4, abs=0.5), pytest.approx(0, abs=0.5))
+    page.reload()
+    painted(page, rows[0].pk)
+    drawn = page.locator("svg.marks [data-mark]")
+    assert drawn.get_attribute("data-mark") == str(mark.pk) and "2.8 mm" in page.locator("svg.marks").inner_html()
+    page.keyboard.press("5")
+    arrived(world, 1)
+    assert list(audit.verify(world.study.chain)) == []
 
 
 def test_resume_on_another_machine(page: Any, world: World, live_server: Any, browser: Any) -> None:
