@@ -43,6 +43,11 @@ export class Frames {
     return this.#kept.get(item.id)?.ready ?? false;
   }
 
+  /** The frames of an image under way or here, else nothing; never begins a fetch. @param {Item} item */
+  ahead(item) {
+    return this.#kept.get(item.id)?.buffers;
+  }
+
   wake() {
     for (const waker of this.#wakers) waker();
   }

@@ -264,6 +264,16 @@ class Room {
     const { break_after_minutes: minutes } = this.#room.display;
     if (this.#room.mode === "practice" && this.#session.scored(item)) this.#showGrade(item);
     else if (this.#clock.wantsBreak(minutes)) this.#status.say(text("break", { minutes }));
+    void this.#prepareNext(this.#showing);
+  }
+
+  /** The next image is resampled while the reader looks at this one, not after the key. @param {number} turn */
+  async #prepareNext(turn) {
+    const next = this.#session.items[this.#session.at + 1];
+    const panes = next && (await this.#frames.ahead(next)?.catch(() => null));
+    // After the frame of this image is out, and not while a key is being answered.
+    await new Promise((resolve) => (window.requestIdleCallback ?? setTimeout)(resolve));
+    if (panes && turn === this.#showing && !this.#storing) this.#stage.prepare(next, panes);
   }
 
   #captions({ panes, reference }) {

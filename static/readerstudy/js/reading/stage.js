@@ -55,6 +55,12 @@ export class Stage {
     await Promise.all(painted);
   }
 
+  /** What the next `show` will show, made ready while the reader looks. @param {Item} item @param {ArrayBuffer[][]} panes */
+  prepare(item, panes) {
+    if (panes.length !== this.viewers.length) return;
+    this.viewers.forEach((viewer, pane) => viewer.prepare(panes[pane][0], { ...item, key: `${item.id}/0` }));
+  }
+
   blank() {
     for (const viewer of this.viewers) viewer.blank();
   }

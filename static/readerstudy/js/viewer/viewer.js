@@ -68,6 +68,14 @@ class Viewer {
     this.#frames.set(meta.key, { ...meta, pixels: new Uint16Array(buffer) });
   }
 
+  /** Does the work of the next `load` and `show` now, while nobody waits. @param {ArrayBuffer} bytes @param {Meta} meta */
+  prepare(bytes, meta) {
+    if (!this.#size.width || !this.#renderer.prepare || bytes.byteLength !== meta.rows * meta.columns * 2) return;
+    const frame = { ...meta, pixels: new Uint16Array(bytes) };
+    const placement = place({ zoom: fitZoom(frame, this.#size), pan: [0, 0] }, frame, this.#size);
+    this.#renderer.prepare(frame, placement, ramp(meta.window, frame, Boolean(meta.inverted)), this.#options.interpolation !== "nearest");
+  }
+
   /** Forgets a frame. @param {string} key */
   unload(key) {
     if (this.#frame?.key !== key) this.#frames.delete(key);
