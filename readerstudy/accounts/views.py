@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
 from readerstudy.accounts.models import User
 
@@ -27,8 +28,8 @@ def home(request: SignedInRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     context = {
-        "title": "This page was open for too long",
-        "sentence": "Go back, reload the page and send it again; nothing that was saved is lost.",
+        "title": _("This page was open for too long"),
+        "sentence": _("Go back, reload the page and send it again; nothing that was saved is lost."),
     }
     return render(request, "error.html", context, status=403)
 
@@ -54,20 +55,20 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     context = {
-        "title": "There is nothing here",
-        "sentence": "Check the address, or start again from the first page.",
+        "title": _("There is nothing here"),
+        "sentence": _("Check the address, or start again from the first page."),
     }
     return render(request, "error.html", context, status=404)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    context = {"title": "Not allowed", "sentence": "Ask the study's coordinator if you should have access."}
+    context = {"title": _("Not allowed"), "sentence": _("Ask the study's coordinator if you should have access.")}
     return render(request, "error.html", context, status=403)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     context = {
-        "title": "Something went wrong here",
-        "sentence": "Nothing that was saved is lost. Try again in a minute.",
+        "title": _("Something went wrong here"),
+        "sentence": _("Nothing that was saved is lost. Try again in a minute."),
     }
     return render(request, "error.html", context, status=500)

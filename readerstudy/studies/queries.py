@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404
+from django.utils.translation import gettext as _
 
 from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case, Slice
@@ -59,6 +60,7 @@ def preset_windows(modality: str) -> list[dict[str, Any]]:
     if modality != "CT":
         return []
     named = [
-        ("Chest", -600, 1500), ("Abdomen", 50, 400), ("Bone", 400, 1800), ("Brain", 40, 80), ("Soft tissue", 40, 400),
+        (_("Chest"), -600, 1500), (_("Abdomen"), 50, 400), (_("Bone"), 400, 1800), (_("Brain"), 40, 80),
+        (_("Soft tissue"), 40, 400),
     ]  # fmt: skip
     return [{"name": name, "center": center, "width": width} for name, center, width in named]

@@ -7,6 +7,7 @@ import gettext
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -20,8 +21,11 @@ PAGES = [
     *sorted((ROOT / "templates" / "reading").glob("*.html")), *sorted((ROOT / "templates" / "account").glob("*.html")),
     ROOT / "templates" / "error.html", *sorted((ROOT / "templates" / "allauth").rglob("*.html")),
 ]  # fmt: skip
-CODE = [*sorted((ROOT / "readerstudy" / "reading").rglob("*.py")), ROOT / "readerstudy" / "accounts" / "views.py"]
-CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+CODE = [
+    *sorted((ROOT / "readerstudy" / "reading").rglob("*.py")), ROOT / "readerstudy" / "accounts" / "views.py",
+    ROOT / "readerstudy" / "studies" / "queries.py",
+]  # fmt: skip
+CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 STRING = r"u?(?:'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")"
 FIELD = re.compile(r"%\(\w+\)s|\{\w*\}")
 
@@ -111,5 +115,9 @@ def test_a_german_browser_gets_german_pages() -> None:
     assert "Arbeitsliste" in client.get("/reading/").content.decode()
     room = client.get(f"/reading/{world.sessions()[0].token}/").content.decode()
     assert 'lang="de"' in room and "Nur für die Forschung" in room and "Research use only" not in room
-    reply = client.post("/reading/answers/", {"key": "x"}, content_type="application/json")
-    assert reply.status_code == 400
+    reply = client.post(
+        "/reading/answers/", {"key": str(uuid4()), "presentation": "x"}, content_type="application/json"
+    )
+    assert reply.json()["error"] == "Dieses Bild gehört nicht zu Ihrem Plan." or reply.status_code == 404
+    client.force_login(world.coordinator)
+    assert 'lang="en"' in client.get("/studies/").content.decode(), "the desk speaks one language"
