@@ -108,16 +108,16 @@ def test_the_compiled_catalogue_is_fresh(german: gettext.GNUTranslations) -> Non
 
 
 @pytest.mark.django_db
-def test_a_german_browser_gets_german_pages() -> None:
+def test_a_german_browser_gets_german_pages(german: gettext.GNUTranslations) -> None:
     world = make_open()
     client = Client(headers={"accept-language": "de"})
     client.force_login(world.readers[0])
     assert "Arbeitsliste" in client.get("/reading/").content.decode()
     room = client.get(f"/reading/{world.sessions()[0].token}/").content.decode()
     assert 'lang="de"' in room and "Nur für die Forschung" in room and "Research use only" not in room
-    reply = client.post(
-        "/reading/answers/", {"key": str(uuid4()), "presentation": "x"}, content_type="application/json"
-    )
-    assert reply.json()["error"] == "Dieses Bild gehört nicht zu Ihrem Plan." or reply.status_code == 404
+    body = {"key": str(uuid4()), "presentation": "nothing", "answers": {}}
+    reply = client.post("/reading/answers/", body, content_type="application/json")
+    sentence = "This image is not in your schedule."
+    assert reply.status_code == 404 and reply.json()["error"] == german.gettext(sentence) != sentence
     client.force_login(world.coordinator)
     assert 'lang="en"' in client.get("/studies/").content.decode(), "the desk speaks one language"
