@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.browser.viewer.fake_room import FakeRoom, serving
+from tests.browser.viewer.marks_bench import Bench
 
 
 @pytest.fixture
@@ -17,6 +18,12 @@ def room() -> Iterator[Callable[..., FakeRoom]]:
     """Starts fake rooms: ``room(count=6, cut_every=3)``."""
     with ExitStack() as stack:
         yield lambda **settings: stack.enter_context(serving(FakeRoom(**settings)))
+
+
+@pytest.fixture
+def bench(page: Any, room: Callable[..., FakeRoom]) -> Callable[..., Bench]:
+    """Puts a stage and a board on a blank page: ``bench(panes=2)``."""
+    return lambda **settings: Bench(page, room(), **settings)
 
 
 def enter(page: Any, room: FakeRoom) -> None:

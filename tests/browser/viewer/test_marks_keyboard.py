@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from tests.browser.viewer.fake_room import FakeRoom
-from tests.browser.viewer.test_marks import NEW, Bench
+from tests.browser.viewer.marks_bench import NEW, Bench
 
 pytestmark = pytest.mark.browser
 MIDDLE = (64.5, 48.5)
-
-
-@pytest.fixture
-def bench(page: Any, room: Callable[..., FakeRoom]) -> Callable[..., Bench]:
-    return lambda **settings: Bench(page, room(), **settings)
 
 
 def press(here: Bench, *keys: str) -> None:
