@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
+from django.utils import translation
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -19,11 +20,13 @@ CHROMIUM = Path("/usr/bin/chromium")
 def quick_and_apart(
     settings: Any, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
-    """A pixel store of its own for every test; passwords quick to check, and no waiting for the disk."""
+    """A pixel store and a language of its own for every test; passwords quick to check, no waiting for the disk."""
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     folder = tmp_path_factory.mktemp("pixels")
     settings.PIXELS_DIR = folder
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # A request in the test's own thread leaves its language behind.
+    translation.activate(settings.LANGUAGE_CODE)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
