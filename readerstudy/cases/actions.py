@@ -19,9 +19,10 @@ from readerstudy.audit.actions import INSTALLATION, record
 from readerstudy.cases.keys import patient_key, source_digest
 from readerstudy.cases.models import Case, Import, ImportedFile, Look, Modality, Source
 from readerstudy.cases.scratch import scratch
-from readerstudy.cases.storing import actor, store_series
+from readerstudy.cases.storing import KEEP, actor, store_series
 
 __all__ = [
+    "KEEP",
     "CaseError",
     "freeze",
     "import_cases",
@@ -52,22 +53,27 @@ def import_cases(
     max_matrix: int = 512,
     quarantine: bool = True,
     reason: str = "",
+    keep: frozenset[str] = KEEP,
     progress: Watcher | None = None,
 ) -> Import:
     """Import a folder or a zip of DICOM: every file is accepted, refused or quarantined with one sentence.
 
     ``quarantine=False`` takes cases that may show burned-in text or a face as they are, for a ``reason``.
+    ``keep``: which facts are stored: ``patient`` (age band, sex), ``device``, ``acquisition``; others are dropped.
     Each case is one transaction, so that an interruption loses nothing; an import can be repeated.
     """
     _require_coordinator(by)
     _require_valid(source, quarantine, reason)
     if not root.exists():
         raise CaseError(f"There is nothing at {root}: give a folder or a zip of DICOM files.")
-    batch = _begin(source, by, {"max_matrix": max_matrix, "quarantine": quarantine, "reason": reason})
+    if wrong := keep - KEEP:
+        raise CaseError(f"There is nothing called {min(wrong)!r} to keep: choose among {', '.join(sorted(KEEP))}.")
+    options = {"max_matrix": max_matrix, "quarantine": quarantine, "reason": reason, "keep": sorted(keep)}
+    batch = _begin(source, by, options)
     with scratch() as out:
         events = read_in_child(root, out, max_matrix=max_matrix)
         try:
-            _Importer(batch, by, quarantine, reason, progress).take(events)
+            _Importer(batch, by, quarantine, reason, keep, progress).take(events)
         except ReaderStoppedError as error:
             _finish(batch, by)
             raise CaseError(str(error)) from error
@@ -166,8 +172,16 @@ class Fate:
 class _Importer:
     """Turns the reader's events into cases and one row per file, in small transactions."""
 
-    def __init__(self, batch: Import, by: User | None, quarantine: bool, reason: str, progress: Watcher | None) -> None:
-        self.batch, self.by, self.quarantine, self.reason = batch, by, quarantine, reason
+    def __init__(
+        self,
+        batch: Import,
+        by: User | None,
+        quarantine: bool,
+        reason: str,
+        keep: frozenset[str],
+        progress: Watcher | None,
+    ) -> None:
+        self.batch, self.by, self.quarantine, self.reason, self.keep = batch, by, quarantine, reason, keep
         self.progress = progress
         self.fates: dict[int, Fate] = {}
         self.rows: list[ImportedFile] = []
@@ -206,8 +220,9 @@ class _Importer:
     def _take_series(self, image: SeriesImage) -> None:
         try:
             stored = store_series(
-                image, source=self.batch.source, by=self.by, quarantine=self.quarantine, reason=self.reason
-            )
+                image, source=self.batch.source, by=self.by, quarantine=self.quarantine, reason=self.reason,
+                keep=self.keep,
+            )  # fmt: skip
         except ValueError as error:
             fate = Fate(ImportedFile.Status.REFUSED, str(error), None)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.db.models import IntegerField, Max, Model
@@ -17,6 +17,9 @@ from readerstudy.cases.describe import Description, describe
 from readerstudy.cases.models import Case, Patient, Slice, Source
 
 PROGRAM = "program"
+KEEP = frozenset({"patient", "device", "acquisition"})
+DEVICE_FACTS = frozenset({"Manufacturer", "ManufacturerModelName"})
+ACQUISITION_NOTES = ("gantry tilt",)
 BURNED_IN = "Text may be burned into the pixels: look at every image, then release or withdraw the case."
 FACE = "A whole head can show a face: look at every image, then release or withdraw the case."
 
@@ -42,12 +45,16 @@ def store_series(
     quarantine: bool,
     reason: str,
     phantom: bool = False,
+    keep: frozenset[str] = KEEP,
 ) -> Stored:
     """Make one case of a series, or find the case that it is already.
 
+    ``keep`` names the facts that may be stored beside pixels and geometry: ``patient`` (age band, sex), ``device``
+    (maker and model) and ``acquisition``; the others are dropped here, before anything is written.
     Pixels first, each durable before a row names it; then one transaction with its audit entry.
     Raises ValueError with one sentence where the series can't be a case.
     """
+    image = without_facts(image, keep)
     description = describe(image.pixels, image.slope, image.intercept, image.modality, image.anatomy)
     hashes = [store.put_slice(plane) for plane in image.pixels]
     with transaction.atomic():
@@ -67,6 +74,20 @@ def store_series(
             },
         )  # fmt: skip
     return Stored(case, True)
+
+
+def without_facts(image: SeriesImage, keep: frozenset[str]) -> SeriesImage:
+    """The series with only those facts of patient, device and acquisition that may be kept."""
+    device = {
+        name: value
+        for name, value in image.device.items()
+        if ("device" if name in DEVICE_FACTS else "acquisition") in keep
+    }
+    notes = image.notes
+    if "acquisition" not in keep:
+        notes = tuple(note for note in notes if not note.startswith(ACQUISITION_NOTES))
+    patient = (image.age_band, image.sex) if "patient" in keep else ("", "")
+    return replace(image, device=device, notes=notes, age_band=patient[0], sex=patient[1])
 
 
 def _known_case(image: SeriesImage, hashes: list[str]) -> Case | None:

@@ -10,7 +10,7 @@ from typing import IO, Any
 from django.core.management.base import BaseCommand, CommandError
 
 from inference.data.dicom_types import FileReport, Progress
-from readerstudy.cases.actions import CaseError, import_cases
+from readerstudy.cases.actions import KEEP, CaseError, import_cases
 from readerstudy.cases.models import Import, ImportedFile, Source
 
 BAR = 28
@@ -35,6 +35,14 @@ class Command(BaseCommand):
             metavar="REASON",
             help="why nobody has to look for burned-in text or faces",
         )
+        parser.add_argument(
+            "--keep",
+            nargs="*",
+            choices=sorted(KEEP),
+            default=sorted(KEEP),
+            metavar="FACTS",
+            help="facts to store of patient (age band, sex), device, acquisition (default: all three; none: --keep)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         source, _ = Source.objects.get_or_create(name=options["source"])
@@ -43,7 +51,7 @@ class Command(BaseCommand):
         try:
             batch = import_cases(
                 options["path"], source=source, by=None, max_matrix=options["max_matrix"],
-                quarantine=not reason, reason=reason, progress=screen,
+                quarantine=not reason, reason=reason, keep=frozenset(options["keep"]), progress=screen,
             )  # fmt: skip
         except CaseError as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,501 @@
+"""Data out: degraded inputs of cases, and reconstructions of runs, as one zip of derived DICOM with a manifest.
+
+An export is a folder below ``DATA_DIR/exports`` with what was asked for, jobs that write one part each (one case at one
+level, or one run), and the zip that the last of them puts together. Nothing here loads torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import numpy as np
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from numpy.typing import NDArray
+
+from inference.data.grid import from_stored, to_stored
+from inference.physics import ct
+from readerstudy.accounts.models import User
+from readerstudy.audit.actions import INSTALLATION, record
+from readerstudy.cases import store
+from readerstudy.cases.actions import record_look
+from readerstudy.cases.models import Case, Slice
+from readerstudy.jobs import actions as jobs
+from readerstudy.jobs.queries import counts, failures
+from readerstudy.reconstructions.actions import Levels, RunError, levels_for, measurement_seed, physics_hash
+from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
+from readerstudy.reconstructions.queries import level_title
+
+if TYPE_CHECKING:
+    from inference.data.derived import DerivedSlice
+
+KIND = "export"
+MOST_SLICES = 5000
+NOTICE = "Research use only, not for diagnosis"
+ITEMS = "items.json"
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class ExportError(ValueError):
+    """Why an export was refused, in one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was asked for, by whom, and how far it is: ``state`` is ready, open, failed or stopped."""
+
+    id: UUID
+    title: str
+    by: str
+    at: datetime
+    cases: list[str]
+    state: str
+    done: int
+    total: int
+    reason: str
+    size: int
+
+    @property
+    def ready(self) -> bool:
+        return self.state == "ready"
+
+
+def request_inputs(cases: Iterable[Case], levels: Levels, by: User | None) -> UUID:
+    """The degraded inputs of cases at their levels; whoever asks has seen the cases from now on."""
+    measurements = []
+    with transaction.atomic():
+        for case in cases:
+            try:
+                wanted = levels_for(case.modality, "degraded", levels)
+            except RunError as error:
+                raise ExportError(str(error)) from error
+            for level in wanted:
+                measurement, _ = Measurement.objects.get_or_create(
+                    case=case, level=level, physics=physics_hash(), defaults={"seed": measurement_seed(case, level)}
+                )
+                measurements.append(measurement)
+        parts = [(m.case, {"measurement": m.pk}) for m in measurements]
+        return _request("Degraded inputs", parts, by)
+
+
+def request_reconstructions(runs: Iterable[Run], by: User | None) -> UUID:
+    """The finished reconstructions of runs; whoever asks has seen the cases from now on."""
+    chosen = list(runs)
+    methods = ", ".join(sorted({run.method for run in chosen}))
+    with transaction.atomic():
+        parts = [(run.measurement.case, {"run": str(run.pk)}) for run in chosen]
+        return _request(f"Reconstructions by {methods}", parts, by)
+
+
+def _request(title: str, parts: list[tuple[Case, dict[str, Any]]], by: User | None) -> UUID:
+    if by is not None and not by.may_coordinate:
+        raise PermissionDenied("Only a coordinator may do this: ask the administrator for the right.")
+    if not parts:
+        raise ExportError("There is nothing to export: choose cases that are ready, or runs.")
+    cases = {case.pk: case for case, _ in parts}
+    sizes = {case.pk: case.slices.count() for case in cases.values()}
+    for case in cases.values():
+        if case.state != Case.State.READY:
+            raise ExportError(
+                f"Case {case.pseudonym} is {case.get_state_display()}: release it first, or leave it out."
+            )
+    total = sum(sizes[case.pk] for case, _ in parts)
+    if total > MOST_SLICES:
+        raise ExportError(
+            f"These are {total:,} slices, more than {MOST_SLICES:,}: choose fewer cases or levels at a time."
+        )
+    made = uuid4()
+    for case in cases.values():
+        if by is not None:
+            record_look(case, by)
+    names = sorted(case.pseudonym for case in cases.values())
+    record(
+        INSTALLATION,
+        by.handle if by else "program",
+        "export.request",
+        f"export:{made}",
+        {"title": title, "cases": names},
+    )
+    _write_request(made, {
+        "title": title, "by": by.handle if by else "program", "at": timezone.now().isoformat(), "cases": names,
+        "parts": len(parts), "slices": total,
+    })  # fmt: skip
+    jobs.submit_many(
+        jobs.Submission(
+            f"{_prefix(made)}{number:05d}", KIND, {"export": str(made), "part": number, **ids}, total=sizes[case.pk]
+        )
+        for number, (case, ids) in enumerate(parts)
+    )
+    return made
+
+
+def list_exports(most: int = 50) -> list[Export]:
+    """The latest exports with their progress."""
+    folders = [folder for folder in _root().glob("*-*") if folder.is_dir() and _ID.fullmatch(folder.name)]
+    read = [(UUID(folder.name), _read_request(UUID(folder.name))) for folder in folders]
+    latest = sorted((entry for entry in read if entry[1]), key=lambda entry: str(entry[1]["at"]), reverse=True)
+    return [_export(made, wanted) for made, wanted in latest[:most]]
+
+
+def find_export(made: UUID) -> Export | None:
+    wanted = _read_request(made)
+    return _export(made, wanted) if wanted else None
+
+
+def open_export(made: UUID, by: User) -> Path:
+    """The zip to download, for someone who has seen its cases from now on; raises ``ExportError``."""
+    found = find_export(made)
+    if found is None or not found.ready:
+        raise ExportError("The export is not ready: wait until its jobs are done, or try them again.")
+    cases = list(Case.objects.filter(pseudonym__in=found.cases))
+    gone = [case.pseudonym for case in cases if case.state == Case.State.WITHDRAWN]
+    if gone:
+        raise ExportError(f"Case {gone[0]} was withdrawn since: request an export without it.")
+    with transaction.atomic():
+        for case in cases:
+            record_look(case, by)
+        record(INSTALLATION, by.handle, "export.download", f"export:{made}", {"cases": found.cases})
+    return zip_path(made)
+
+
+def retry_export(made: UUID, by: User) -> int:
+    """Try the parts again that failed; returns their number."""
+    return jobs.retry(prefix=_prefix(made), actor=by.handle)
+
+
+def zip_path(made: UUID) -> Path:
+    return _root() / f"{made}.zip"
+
+
+def series_uid(measurement: Measurement) -> str:
+    """The series of a measurement's degraded inputs; a slice's own UID adds its number to it."""
+    return _uid(f"measurement:{measurement.case.key}:{measurement.level}:{measurement.physics}")
+
+
+def instance_uid(series: str, index: int) -> str:
+    return f"{series}.{index + 1}"
+
+
+def export(claim: jobs.Claim) -> None:
+    """Job handler: payload ``{"export", "part", "measurement" or "run"}``; the last part puts the zip together."""
+    made = UUID(claim.payload["export"])
+    if zip_path(made).exists():
+        return
+    target = _part_path(made, int(claim.payload["part"]))
+    if not target.exists():
+        with _replacing(target) as (stream, keep):
+            _write_part(claim, stream)
+            with claim.fenced():
+                keep()
+    _assemble(made)
+
+
+def _write_part(claim: jobs.Claim, stream: Any) -> None:
+    items = []
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number, (files, item) in enumerate(_slices(claim.payload), start=1):
+            for name, content in files.items():
+                _add(archive, name, content)
+            items.append(item)
+            claim.progress(number)
+        _add(archive, ITEMS, json.dumps(items).encode())
+
+
+def _slices(payload: Mapping[str, Any]) -> Iterator[tuple[dict[str, bytes], dict[str, Any]]]:
+    if "run" in payload:
+        run = Run.objects.select_related("measurement__case__patient").get(pk=payload["run"])
+        _require_ready(run.measurement.case)
+        for row in run.reconstructions.exclude(pixels="").select_related("slice").order_by("slice__index"):
+            yield _reconstruction_files(run, row)
+        return
+    measurement = Measurement.objects.select_related("case__patient").get(pk=payload["measurement"])
+    _require_ready(measurement.case)
+    for part in measurement.case.slices.order_by("index"):
+        yield _input_files(measurement, part)
+
+
+def _require_ready(case: Case) -> None:
+    if case.state != Case.State.READY:
+        raise jobs.JobFailure(f"Case {case.pseudonym} is {case.get_state_display()}: request an export without it.")
+
+
+def _input_files(measurement: Measurement, row: Slice) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The degraded slice as DICOM, its raw data where the modality has some, and its entry of the manifest."""
+    from inference.physics.degrade import degrade
+
+    case, level = measurement.case, measurement.level
+    assert level is not None
+    reference = _values(case, row.pixels)
+    seed = measurement.seed + row.index
+    degraded = degrade(
+        reference, case.modality, level, seed=seed, pixel_spacing=case.pixel_spacing, data_range=case.data_range,
+        already_noisy=case.already_noisy,
+    )  # fmt: skip
+    stored = to_stored(degraded.degraded, reference, case.modality, case.slope, case.intercept)
+    arrays: dict[str, NDArray[Any]] = {}
+    if degraded.k_space is not None and degraded.mask is not None:
+        arrays = {"k_space": degraded.k_space, "mask": degraded.mask}
+    elif case.modality == "CT":
+        arrays = sinogram(reference, level, seed, case.pixel_spacing, case.already_noisy)
+    name = f"{case.pseudonym}/{_level_word(level)}/slice-{row.index + 1:04d}"
+    how = degraded.parameters.get("k_space") or degraded.parameters.get("noise") or "low dose simulated"
+    part = _derived(
+        measurement, row, stored, series_uid(measurement), f"Degraded input, {level_title(level, case.modality)}",
+        f"Degraded to {level_title(level, case.modality)}: {how}", "",
+    )  # fmt: skip
+    files, entry = _entry(part, name, measurement, row)
+    if arrays:
+        suffix, content = raw_file(arrays)
+        files[name + suffix] = content
+        entry["raw"] = {"file": name + suffix, "sha256": _sha256(content), "arrays": sorted(arrays)}
+    return files, {**entry, "parameters": _plain(degraded.parameters)}
+
+
+def _reconstruction_files(run: Run, row: Reconstruction) -> tuple[dict[str, bytes], dict[str, Any]]:
+    measurement, case = run.measurement, run.measurement.case
+    stored = store.get_slice(row.pixels, case.rows, case.columns)
+    series = _uid(f"run:{run.pk}")
+    folder = f"{case.pseudonym}/{_level_word(measurement.level)}/{run.method}-{str(run.pk)[:8]}"
+    name = f"{folder}/slice-{row.slice.index + 1:04d}"
+    source = "" if measurement.level is None else instance_uid(series_uid(measurement), row.slice.index)
+    title = level_title(measurement.level, case.modality)
+    part = _derived(
+        measurement, row.slice, stored, series, f"{run.method} {run.version}, {title}",
+        f"Reconstruction by {run.method} {run.version} from {title}", source,
+    )  # fmt: skip
+    files, entry = _entry(part, name, measurement, row.slice)
+    made_by = {
+        "run": str(run.pk), "method": run.method, "version": run.version, "settings": run.settings,
+        "weights_sha256": run.weights_hash, "imported": run.imported, "pixels_sha256": row.pixels,
+        "source_sop_instance_uid": source, "psnr": row.psnr, "ssim": row.ssim, "nmse": row.nmse,
+    }  # fmt: skip
+    return files, {**entry, **made_by}
+
+
+def _derived(
+    measurement: Measurement,
+    row: Slice,
+    stored: NDArray[np.uint16],
+    series: str,
+    title: str,
+    derivation: str,
+    source: str,
+) -> DerivedSlice:
+    from inference.data.derived import DerivedSlice, Identity
+
+    case = measurement.case
+    study = _uid(f"study:{case.key}")
+    return DerivedSlice(
+        pixels=stored,
+        modality=case.modality,
+        slope=case.slope,
+        intercept=case.intercept,
+        patient=case.patient.pseudonym,
+        number=row.index + 1,
+        spacing=case.pixel_spacing,
+        slice_spacing=case.slice_spacing,
+        position=row.position,
+        plane=case.plane,
+        window=(row.window_center, row.window_width),
+        title=title,
+        derivation=derivation,
+        identity=Identity(study, series, instance_uid(series, row.index), _uid(f"frame:{case.key}"), source),
+    )
+
+
+def _entry(
+    part: DerivedSlice, name: str, measurement: Measurement, row: Slice
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    from inference.data.derived import derived_file
+
+    content, case = derived_file(part), measurement.case
+    return {f"{name}.dcm": content}, {
+        "case": case.pseudonym, "patient": case.patient.pseudonym, "modality": case.modality, "slice": row.index + 1,
+        "level": measurement.level, "physics": measurement.physics, "file": f"{name}.dcm",
+        "sop_instance_uid": part.identity.instance, "series_instance_uid": part.identity.series,
+        "sha256": _sha256(content),
+    }  # fmt: skip
+
+
+def sinogram(
+    reference: NDArray[np.float32], level: float, seed: int, spacing: tuple[float, float] | None, already_noisy: bool
+) -> dict[str, NDArray[Any]]:
+    """The noisy line integrals that the degraded CT slice was reconstructed from, and their geometry."""
+    shape = (reference.shape[0], reference.shape[1])
+    mm = spacing or ct.assumed_spacing(shape)
+    geometry = ct.geometry_for(shape, mm)
+    lines = ct.fine_projections(ct.attenuation(reference), mm, geometry)
+    photons = ct.PHOTONS_PER_MM * geometry.detector_spacing
+    noisy = ct.low_dose(lines, level, photons, np.random.default_rng(seed), already_noisy=already_noisy)
+    return {
+        "sinogram": noisy.astype(np.float32),
+        "angles_rad": geometry.angles,
+        "detector_spacing_mm": np.asarray(geometry.detector_spacing),
+        "pixel_spacing_mm": np.asarray(mm),
+    }
+
+
+def raw_file(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, bytes]:
+    """Arrays as HDF5 where h5py is installed, else as NPZ: the file's ending and its bytes."""
+    stream = io.BytesIO()
+    try:
+        import h5py
+    except ImportError:
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # the stub takes the names for options
+        return ".npz", stream.getvalue()
+    with h5py.File(stream, "w") as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array)
+    return ".h5", stream.getvalue()
+
+
+def _assemble(made: UUID) -> None:
+    """Put the parts together once all are there; whoever comes second finds the zip or writes the same again."""
+    wanted = _read_request(made)
+    parts = [_part_path(made, number) for number in range(int(wanted["parts"]))] if wanted else []
+    if not parts or not all(part.exists() for part in parts):
+        return
+    try:
+        with _replacing(zip_path(made)) as (stream, keep):
+            items: list[dict[str, Any]] = []
+            with zipfile.ZipFile(stream, "w") as archive:
+                for part in parts:
+                    with zipfile.ZipFile(part) as opened:
+                        for name in opened.namelist():
+                            if name == ITEMS:
+                                items += json.loads(opened.read(name))
+                            else:
+                                _add(archive, name, opened.read(name))
+                _add(archive, "manifest.json", _manifest(wanted, items))
+            keep()
+    except FileNotFoundError:
+        if not zip_path(made).exists():
+            raise
+    for part in parts:
+        part.unlink(missing_ok=True)
+
+
+def _manifest(wanted: Mapping[str, Any], items: list[dict[str, Any]]) -> bytes:
+    content = {
+        "notice": NOTICE,
+        "identity": "Pseudonymised, not anonymous: the installation that made it can link it to its source.",
+        "title": wanted["title"],
+        "made_at": wanted["at"],
+        "return": "Keep SOPInstanceUID, or list it in SourceImageSequence, so that a result finds its slice again.",
+        "items": items,
+    }
+    return json.dumps(content, indent=1).encode()
+
+
+def _export(made: UUID, wanted: Mapping[str, Any]) -> Export:
+    state, reason, size = "stopped", "", 0
+    progress = counts(_prefix(made))
+    if zip_path(made).exists():
+        state, size = "ready", zip_path(made).stat().st_size
+    elif progress.open:
+        state = "open"
+    elif progress.failed:
+        state, reason = "failed", failures(_prefix(made))[0].reason
+    return Export(
+        made, str(wanted["title"]), str(wanted["by"]), datetime.fromisoformat(wanted["at"]), list(wanted["cases"]),
+        state, progress.progress, progress.total, reason, size,
+    )  # fmt: skip
+
+
+def _root() -> Path:
+    root: Path = settings.DATA_DIR / "exports"
+    return root
+
+
+def _prefix(made: UUID) -> str:
+    return f"{KIND}:{made}:"
+
+
+def _part_path(made: UUID, number: int) -> Path:
+    return _root() / str(made) / f"{number:05d}.zip"
+
+
+def _write_request(made: UUID, wanted: dict[str, Any]) -> None:
+    (_root() / str(made)).mkdir(parents=True)
+    with _replacing(_root() / str(made) / "request.json") as (stream, keep):
+        stream.write(json.dumps(wanted).encode())
+        keep()
+
+
+def _read_request(made: UUID) -> dict[str, Any]:
+    try:
+        wanted: dict[str, Any] = json.loads((_root() / str(made) / "request.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return wanted
+
+
+class _replacing:
+    """A file under a temporary name; ``keep()`` makes it durable under its own, and without it nothing is left."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __enter__(self) -> tuple[Any, Any]:
+        descriptor, self.name = tempfile.mkstemp(prefix=".new-", dir=self.target.parent)
+        self.stream = os.fdopen(descriptor, "w+b")
+        return self.stream, self._keep
+
+    def _keep(self) -> None:
+        self.stream.flush()
+        os.fsync(self.stream.fileno())
+        os.replace(self.name, self.target)
+
+    def __exit__(self, *error: object) -> None:
+        self.stream.close()
+        with suppress(FileNotFoundError):
+            os.unlink(self.name)
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, _ZIP_DATE)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(entry, content, compresslevel=3)
+
+
+def _values(case: Case, name: str) -> NDArray[np.float32]:
+    return from_stored(store.get_slice(name, case.rows, case.columns), case.slope, case.intercept)
+
+
+def _level_word(level: float | None) -> str:
+    return "as-acquired" if level is None else f"level{level:g}"
+
+
+def _uid(name: str) -> str:
+    from inference.data.deidentify import new_uid
+
+    return new_uid(salted_hmac("readerstudy.reconstructions.uid", "", algorithm="sha256").digest(), name)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value.item() if isinstance(value, np.generic) else value

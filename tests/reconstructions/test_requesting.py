@@ -1,0 +1,215 @@
+"""The request page: filters, ticks, ladder, settings, what is left out; and the list that watches."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from inference.methods.register import METHODS
+from readerstudy.audit.models import Entry
+from readerstudy.cases.models import Case
+from readerstudy.jobs.models import Job
+from readerstudy.reconstructions import actions, queries
+from readerstudy.reconstructions.forms import LADDERS, parse_levels
+from readerstudy.reconstructions.models import Reconstruction, Run
+from tests.factories import LEVELS, make_case, make_run, make_user
+
+pytestmark = pytest.mark.django_db
+NEW = "/runs/new/"
+ONE: dict[str, Any] = {"which": "all", "methods": ["degraded"], "ct": "0.25", "mr": "6", "us": "-6"}
+
+
+@pytest.fixture
+def coordinator(client: Client) -> Client:
+    client.force_login(make_user(may_coordinate=True))
+    return client
+
+
+def start(client: Client, **changes: Any) -> Any:
+    return client.post(NEW, {**ONE, "do": "start", **changes})
+
+
+def test_several_levels_make_several_runs_and_one_number_still_works() -> None:
+    case = make_case("CT")
+    made = actions.request_runs([case], ["reference", "degraded"], {"CT": [1.0, 0.5, 0.5]}, None)
+    assert [(run.method, run.measurement.level) for run in made] == [
+        ("reference", None), ("degraded", 1.0), ("degraded", 0.5),
+    ]  # fmt: skip
+    assert actions.request_runs([case], ["degraded"], {"CT": 0.5}, None) == made[2:]
+
+
+def test_nothing_is_made_where_one_thing_is_refused_unless_it_is_left_out() -> None:
+    good, bad = make_case("CT"), make_case("CT")
+    Case.objects.filter(pk=bad.pk).update(state=Case.State.QUARANTINED)
+    bad.refresh_from_db()
+    with pytest.raises(actions.RunError, match="release it first"):
+        actions.request_runs([good, bad], ["degraded"], LEVELS, None)
+    assert not Run.objects.exists()
+    assert len(actions.request_runs([good, bad], ["degraded"], LEVELS, None, leave_out=True)) == 1
+
+
+def test_the_ladder_fills_every_method_and_valid_levels(coordinator: Client) -> None:
+    make_case("MR")
+    page = coordinator.post(NEW, {**ONE, "do": "ladder"}).content.decode()
+    assert 'value="2, 4, 6, 8"' in page and 'value="1, 0.5, 0.25, 0.1"' in page
+    assert all(f'value="{method}" checked' in page for method in METHODS)
+    assert '<strong id="run-count">21</strong>' in page, "the reference once, five methods at four levels"
+    for modality, levels in LADDERS.items():
+        assert parse_levels(modality, ", ".join(str(level) for level in levels)) == list(levels)
+
+
+def test_starting_uses_filters_settings_and_levels(coordinator: Client) -> None:
+    ours = make_case("CT")
+    make_case("US")
+    response = start(
+        coordinator, modality="CT", methods=["diffusion_unet"], ct="0.5 0.1",
+        **{"diffusion_unet.steps": "20", "diffusion_unet.data_consistency": "False"},
+    )  # fmt: skip
+    assert response.url == reverse("reconstructions:list")
+    runs = Run.objects.all()
+    assert {run.measurement.case_id for run in runs} == {ours.pk}
+    assert sorted(run.measurement.level or 0 for run in runs) == [0.1, 0.5]
+    assert {(run.settings["steps"], run.settings["data_consistency"], run.settings["guidance"]) for run in runs} == {
+        (20, False, 1.0)
+    }
+
+
+def test_ticked_cases_alone_are_taken_also_where_the_filter_hides_them(coordinator: Client) -> None:
+    first, second = make_case("CT"), make_case("CT")
+    make_case("CT")
+    start(coordinator, which="ticked", case=[str(first.pk), str(second.pk), "no id"], modality="US")
+    assert {run.measurement.case_id for run in Run.objects.all()} == {first.pk, second.pk}
+
+
+def test_search_and_anatomy_narrow_the_cases(coordinator: Client) -> None:
+    knee = make_case("MR", pseudonym="MR-KNEE")
+    Case.objects.filter(pk=knee.pk).update(anatomy="knee")
+    make_case("MR", pseudonym="MR-OTHER")
+    for narrowed in ({"search": "kne"}, {"anatomy": "knee"}, {"search": knee.patient.pseudonym.lower()}):
+        page = coordinator.post("/runs/new/cases/", {**ONE, **narrowed}).content.decode()
+        assert "MR-KNEE" in page and "MR-OTHER" not in page, narrowed
+
+
+def test_ticks_on_other_pages_are_kept(coordinator: Client) -> None:
+    hidden, shown = make_case("CT"), make_case("US")
+    page = coordinator.post(
+        "/runs/new/cases/", {**ONE, "modality": "US", "case": [str(hidden.pk), str(shown.pk)]}
+    ).content.decode()
+    assert f'type="hidden" name="case" value="{hidden.pk}"' in page
+    assert f'value="{shown.pk}" aria-label="{shown.pseudonym}" checked' in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"ct": "much"}, "Write levels of CT as numbers"),
+        ({"ct": "7"}, "must be between 0.01 and 1"),
+        ({"ct": ""}, "Give a level for CT"),
+        ({"methods": []}, "Choose at least one method"),
+        ({"which": "ticked"}, "Choose at least one case"),
+        ({"methods": ["diffusion_unet"], "diffusion_unet.steps": "0"}, "greater than or equal to 1"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(coordinator: Client, changes: dict[str, Any], sentence: str) -> None:
+    make_case("CT")
+    response = start(coordinator, **changes)
+    assert response.status_code == 200 and sentence in response.content.decode()
+    assert not Run.objects.exists()
+
+
+def test_a_patient_of_a_training_list_is_left_out_and_named(
+    coordinator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from readerstudy.cases.keys import source_digest
+
+    known, other = make_case("CT"), make_case("CT")
+    Case.objects.filter(pk=known.pk).update(source_ids=[source_digest("patient-17")])
+    monkeypatch.setattr(actions, "training_patients", lambda key: frozenset({"patient-17"}))
+    told = coordinator.post("/runs/new/estimate/", ONE).content.decode()
+    assert f"Case {known.pseudonym} is in the training list" in told
+    start(coordinator)
+    assert {run.measurement.case_id for run in Run.objects.all()} == {other.pk}
+
+
+def test_too_many_runs_are_refused(coordinator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readerstudy.reconstructions.views.MOST_RUNS", 1)
+    make_case("CT"), make_case("CT")
+    assert "choose fewer" in start(coordinator).content.decode()
+    assert not Run.objects.exists()
+
+
+def fail(case: Case) -> Run:
+    """A run one of whose slices failed, with no job under way."""
+    run = actions.request_runs([case], ["degraded"], LEVELS, None)[0]
+    first, *others = case.slices.order_by("index")
+    Reconstruction.objects.create(run=run, slice=first, failure="ValueError: too dark")
+    for row in others:
+        Reconstruction.objects.create(run=run, slice=row, pixels="a" * 64)
+    Job.objects.update(state=Job.State.DONE)
+    return run
+
+
+def states() -> dict[str, set[Any]]:
+    return {state: set(queries.runs(state=state).values_list("pk", flat=True)) for state in queries.STATES}
+
+
+def test_every_run_is_in_one_state_and_the_rows_agree() -> None:
+    failed = fail(make_case("US"))
+    done = make_run(make_case("US"), "degraded")
+    stopped = actions.request_runs([make_case("CT")], ["degraded"], LEVELS, None)[0]
+    actions.cancel_run(stopped, make_user())
+    given_up = actions.request_runs([make_case("CT")], ["degraded"], LEVELS, None)[0]
+    Job.objects.filter(key__startswith=given_up.job_prefix).update(state=Job.State.FAILED, reason="no weights")
+    under_way = actions.request_runs([make_case("MR")], ["degraded"], LEVELS, None)[0]
+    assert states() == {
+        "open": {under_way.pk}, "done": {done.pk}, "failed": {failed.pk, given_up.pk}, "stopped": {stopped.pk},
+    }  # fmt: skip
+    rows = {row.run.pk: row for row in queries.run_rows(queries.runs())}
+    for state, keys in states().items():
+        assert {rows[key].state for key in keys} == {state}
+    assert rows[failed.pk].reason == "ValueError: too dark" and rows[given_up.pk].reason == "no weights"
+
+
+def test_all_failed_are_tried_again_at_once(coordinator: Client) -> None:
+    runs = [fail(make_case("US")), fail(make_case("US"))]
+    assert coordinator.post("/runs/retry-failed/").status_code == 302
+    assert set(queries.runs(state="open").values_list("pk", flat=True)) == {run.pk for run in runs}
+    assert Entry.objects.filter(verb="run.retry").count() == 2
+    assert coordinator.post("/runs/retry-failed/", follow=True).content.decode().count("No run has failed.") == 1
+
+
+def test_the_list_is_filtered_and_a_button_returns_to_it(coordinator: Client) -> None:
+    run = fail(make_case("US", pseudonym="US-FAILED"))
+    make_run(make_case("CT", pseudonym="CT-DONE"), "tv_recon")
+    for query, shown, hidden in (
+        ("state=failed", "US-FAILED", "CT-DONE"), ("method=tv_recon", "CT-DONE", "US-FAILED"),
+        ("modality=CT", "CT-DONE", "US-FAILED"), ("level=-6", "US-FAILED", "CT-DONE"),
+    ):  # fmt: skip
+        page = coordinator.get(f"/runs/?{query}").content.decode()
+        assert shown in page and hidden not in page, query
+    assert "No run matches" in coordinator.get("/runs/?level=strange").content.decode()
+    response = coordinator.post(reverse("reconstructions:retry", args=[run.pk]), {"query": "state=failed"})
+    assert response.url == "/runs/?state=failed"
+
+
+def test_the_list_takes_few_queries_however_many_runs(coordinator: Client) -> None:
+    for _ in range(3):
+        fail(make_case("US"))
+    for _ in range(9):
+        make_run(make_case("CT"), "degraded")
+    for url in ("/runs/", "/runs/?state=failed", NEW):
+        with CaptureQueriesContext(connection) as seen:
+            assert coordinator.get(url).status_code == 200
+        assert len(seen) <= 15, (url, len(seen))
+
+
+def test_an_imported_run_is_never_tried_again() -> None:
+    run = fail(make_case("US"))
+    Run.objects.filter(pk=run.pk).update(method=f"imported-{uuid4().hex[:6]}", imported=True)
+    assert actions.retry_run(Run.objects.get(), make_user()) == 0
