@@ -155,6 +155,7 @@ def design_of(study: Study, protocol: Protocol) -> Design:
         slices=tuple(DesignSlice(str(r.position), r.slice.case.modality, r.slice.case.patient.pseudonym) for r in rows),
         sessions=protocol.sessions.number, kind=protocol.design.kind, minimum_gap=protocol.design.minimum_gap,
         repeats=protocol.design.repeats, readers=study.readers.count(), reserves=protocol.design.reserves,
+        pairs_per_slice=protocol.design.pairs_per_slice or None,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from readerstudy.schedules.actions import design_of, order_as_data
@@ -17,26 +18,29 @@ from readerstudy.studies.protocol import Protocol
 def stored_orders(study: Study) -> tuple[ReaderOrder, ...]:
     """The orders as the rows say them, in the shape in which they were drawn."""
     arms: dict[int | None, int] = {arm.pk: arm.position for arm in study.arms.all()}
-    orders = []
-    for schedule in Schedule.objects.filter(study=study).order_by("number"):
-        rows = list(
-            Presentation.objects.filter(session__schedule=schedule)
-            .exclude(kind=Presentation.Kind.FIDELITY)
-            .select_related("session", "study_slice")
-            .prefetch_related("panes")
-            .order_by("session__number", "position")
+    found: dict[int, list[Presentation]] = {row.number: [] for row in Schedule.objects.filter(study=study)}
+    shown = (
+        Presentation.objects.filter(session__schedule__study=study)
+        .exclude(kind=Presentation.Kind.FIDELITY)
+        .select_related("session__schedule", "study_slice")
+        .prefetch_related("panes")
+        .order_by("session__number", "position")
+    )
+    for row in shown:
+        found[row.session.schedule.number].append(row)
+    return tuple(ReaderOrder(number - 1, _positions(rows, arms)) for number, rows in sorted(found.items()))
+
+
+def _positions(rows: list[Presentation], arms: Mapping[int | None, int]) -> tuple[Position, ...]:
+    index = {row.pk: i for i, row in enumerate(rows)}
+    return tuple(
+        Position(
+            session=row.session.number - 1, position=row.position, slice=str(row.study_slice.position),
+            arms=tuple(arms[pane.arm_id] for pane in row.panes.all() if pane.arm_id is not None),
+            repeat_of=None if row.repeat_of_id is None else index[row.repeat_of_id], round=row.round,
         )
-        index = {row.pk: i for i, row in enumerate(rows)}
-        positions = tuple(
-            Position(
-                session=row.session.number - 1, position=row.position, slice=str(row.study_slice.position),
-                arms=tuple(arms[pane.arm_id] for pane in row.panes.all() if pane.arm_id is not None),
-                repeat_of=None if row.repeat_of_id is None else index[row.repeat_of_id], round=row.round,
-            )
-            for row in rows
-        )  # fmt: skip
-        orders.append(ReaderOrder(schedule.number - 1, positions))
-    return tuple(orders)
+        for row in rows
+    )  # fmt: skip
 
 
 def stored_orders_as_data(study: Study) -> list[list[list[Any]]]:

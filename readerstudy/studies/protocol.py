@@ -6,6 +6,8 @@ sentence that names the key.
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 import types
 from collections.abc import Mapping
@@ -16,15 +18,27 @@ CATEGORIES = ("1", "2", "3", "4", "5")
 CHOICES = ("left", "equal", "right")
 FIDELITY_LABELS = ("lost structure", "invented structure")
 LONGEST_LABEL = 40
+RecordField = Literal["years", "specialty", "board", "cases_per_year", "conflicts"]
 
 
 class ProtocolError(ValueError):
-    """What is wrong with a protocol, in one sentence that names the key and says what to write."""
+    """What is wrong with a protocol, in one sentence that names the key and says what to write.
+
+    ``key`` is that key as a path, ``arms[2].levels`` for instance; empty where it is the whole file.
+    """
+
+    def __init__(self, sentence: str, key: str = "") -> None:
+        super().__init__(sentence)
+        named = re.match(r"[a-z_]+(\[\d+\]|\.\w+)*(?=[: ])", sentence)
+        self.key = key or (named[0] if named else "")
 
 
 @dataclass(frozen=True)
 class Overview:
-    """``seed`` draws the slices and nothing else."""
+    """What the study is, who approved it, what readers agree to and are asked about themselves.
+
+    ``seed`` draws the slices and nothing else.
+    """
 
     title: str
     seed: int
@@ -32,6 +46,7 @@ class Overview:
     approval_number: str = ""
     registration: str = ""
     consent: str = ""
+    reader_record: list[RecordField] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,8 @@ class Display:
 
 @dataclass(frozen=True)
 class Sessions:
+    """The sittings of a reader, and when one of them is too long or a score too quick."""
+
     number: int = 4
     minimum_days_apart: int = 0
     break_after_minutes: int = 30
@@ -98,7 +115,8 @@ class DesignRule:
     """The order, and what stands around it.
 
     ``practice``: images of the training phase; ``fidelity``: share of a session's images shown again beside their
-    reference once its scores are final; ``guess_images``: images per arm of the method guess at the very end.
+    reference once its scores are final; ``guess_images``: images per arm of the method guess at the very end;
+    ``pairs_per_slice``: pairwise only, how many of the pairs of arms are shown of a slice; 0 means all.
     """
 
     kind: Literal["balanced", "random", "blocked_by_modality", "pairwise"] = "balanced"
@@ -109,6 +127,7 @@ class DesignRule:
     practice: int = 0
     fidelity: float = 0.0
     guess_images: int = 5
+    pairs_per_slice: int = 0
 
 
 @dataclass(frozen=True)
@@ -166,6 +185,8 @@ def from_data(data: Mapping[str, Any]) -> Protocol:
     _check_arms(protocol)
     _check_criteria(protocol)
     _check_display(protocol)
+    _check_pairs(protocol)
+    _check_record(protocol)
     _check_numbers(protocol)
     _check_plan(protocol)
     return protocol
@@ -178,10 +199,13 @@ def _check_arms(protocol: Protocol) -> None:
     for key in keys:
         if keys.count(key) > 1:
             raise ProtocolError(f"arms: the key {key!r} stands twice; give every arm its own.")
-    for arm in protocol.arms:
+    for number, arm in enumerate(protocol.arms, start=1):
         unknown = set(arm.levels) - {"CT", "MR", "US"}
         if unknown:
-            raise ProtocolError(f"arms.{arm.key}.levels: write CT, MR or US, not {sorted(unknown)[0]!r}.")
+            raise ProtocolError(
+                f"arms.{arm.key}.levels: write CT, MR or US, not {sorted(unknown)[0]!r}.",
+                f"arms[{number}].levels",
+            )
     if protocol.display.reference == "hidden" and not any(a.role == "reference" for a in protocol.arms):
         raise ProtocolError('display.reference is "hidden": add an arm with role = "reference".')
 
@@ -189,11 +213,13 @@ def _check_arms(protocol: Protocol) -> None:
 def _check_criteria(protocol: Protocol) -> None:
     if not protocol.criteria:
         raise ProtocolError("criteria: ask at least one question.")
-    for criterion in protocol.criteria:
+    for number, criterion in enumerate(protocol.criteria, start=1):
         wanted = CHOICES if protocol.design.kind == "pairwise" else CATEGORIES
         if set(criterion.texts) != set(wanted) or not all(criterion.texts.values()):
             listed = f"{', '.join(wanted[:-1])} and {wanted[-1]}"
-            raise ProtocolError(f"criteria.{criterion.key}.texts: write a text for each of {listed}.")
+            raise ProtocolError(
+                f"criteria.{criterion.key}.texts: write a text for each of {listed}.", f"criteria[{number}].texts"
+            )
     if len({c.key for c in protocol.criteria}) != len(protocol.criteria):
         raise ProtocolError("criteria: every criterion needs its own key.")
 
@@ -211,6 +237,25 @@ def _check_display(protocol: Protocol) -> None:
         raise ProtocolError('display.reference: a pairwise design has no room beside its panes; write "none".')
     if protocol.design.kind == "pairwise" and protocol.design.practice:
         raise ProtocolError("design.practice: practice images have grades from 1 to 5, not pairs; write 0.")
+
+
+def _check_pairs(protocol: Protocol) -> None:
+    wanted, arms = protocol.design.pairs_per_slice, len(protocol.arms)
+    if not wanted:
+        return
+    if protocol.design.kind != "pairwise":
+        raise ProtocolError("design.pairs_per_slice: only a pairwise design shows pairs; write 0.")
+    if not arms - 1 <= wanted <= arms * (arms - 1) // 2:
+        raise ProtocolError(
+            f"design.pairs_per_slice: {arms} arms are connected by {arms - 1} to {arms * (arms - 1) // 2} pairs; "
+            "write a number between these, or 0 for all."
+        )
+
+
+def _check_record(protocol: Protocol) -> None:
+    asked = protocol.study.reader_record
+    if len(set(asked)) != len(asked):
+        raise ProtocolError("study.reader_record: every question stands once.")
 
 
 def _check_numbers(protocol: Protocol) -> None:
@@ -256,7 +301,7 @@ def _build(kind: Any, value: Any, path: str) -> Any:
     """``value`` as ``kind`` (dataclass, list, dict, literal, scalar or optional), or a sentence naming ``path``."""
     origin = get_origin(kind)
     if kind is Any:
-        return value
+        return _build_any(value, path)
     if origin in (Union, types.UnionType):
         return None if value is None else _build(get_args(kind)[0], value, path)
     if origin is Literal:
@@ -270,7 +315,7 @@ def _build(kind: Any, value: Any, path: str) -> Any:
     if origin is dict:
         if not isinstance(value, Mapping):
             raise ProtocolError(f"{path}: write a table of keys and values.")
-        return {str(k): _build(get_args(kind)[1], v, f"{path}.{k}") for k, v in value.items()}
+        return {_storable(str(k), path): _build(get_args(kind)[1], v, f"{path}.{k}") for k, v in value.items()}
     if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__"):
         return _build_section(kind, value, path)
     return _build_scalar(kind, value, path)
@@ -299,7 +344,27 @@ def _build_scalar(kind: type, value: Any, path: str) -> Any:
         value = float(value)
     if type(value) is not kind:
         raise ProtocolError(f"{path}: write {names[kind]}, not {value!r}.")
-    return value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ProtocolError(f"{path}: write a finite number, not {value!r}.")
+    return _storable(value, path) if isinstance(value, str) else value
+
+
+def _build_any(value: Any, path: str) -> Any:
+    """A setting of a method: text, number, truth value, or a list or table of these."""
+    if isinstance(value, Mapping):
+        return {_storable(str(k), path): _build_any(v, f"{path}.{k}") for k, v in value.items()}
+    if isinstance(value, list):
+        return [_build_any(item, f"{path}[{i + 1}]") for i, item in enumerate(value)]
+    if type(value) not in (str, int, float, bool):
+        raise ProtocolError(f"{path}: write text, a number, true or false, not {value!r}.")
+    return _build_scalar(type(value), value, path)
+
+
+def _storable(text: str, path: str) -> str:
+    """Text that every database takes: no NUL, no half of a surrogate pair."""
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+        raise ProtocolError(f"{path}: leave out the characters that no database can store.")
+    return text
 
 
 def _without_none(value: Any) -> Any:

@@ -1,0 +1,226 @@
+"""The planner against a published worked example, the noncentral F, and simulated studies."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from readerstudy.statistics.agreement import fleiss_kappa
+from readerstudy.statistics.estimate import Estimate, Undefined
+from readerstudy.statistics.intervals import Clusters
+from readerstudy.statistics.mrmc import MrmcEstimate, crossed_mean
+from readerstudy.statistics.planning import (
+    PRESETS,
+    Aim,
+    PlanningError,
+    VarianceComponents,
+    power,
+    power_curve,
+    reading_time,
+    saturation,
+    slices_needed,
+    smallest_effect,
+    standard_error,
+)
+from readerstudy.statistics.planning_kappa import Form, half_width_kappa, kappa_saturation, kappas, simulated_counts
+from readerstudy.statistics.planning_pilot import estimate
+from readerstudy.statistics.planning_simulation import analysed, simulated_differences, simulated_power
+from tests.statistics.tables import scores, table
+
+TYPICAL = PRESETS["typical"]
+# Van Dyke's 114 cases as analysed by MRMCaov and RJafroc; their powers stand in RJafroc's book.
+VAN_DYKE = VarianceComponents.from_obuchowski_rockette(
+    0.0015349993, 0.0002004025, 0.0008022883, 0.0003466137, 0.0003440748, 0.0002390284, 114
+)
+DIFFERENCE = 0.043800322
+
+
+@pytest.mark.parametrize(
+    ("readers", "slices", "effect", "df", "published"),
+    [
+        (6, 251, "random", 16.12703, 0.8005403),
+        (10, 163, "random", 63.13782, 0.8015625),
+        (6, 112, "random", 23.13749, 0.5555789),
+        (10, 133, "fixed", 132, 0.8011167),
+    ],
+)
+def test_published_example(readers: int, slices: int, effect: str, df: float, published: float) -> None:
+    found = power(VAN_DYKE, Aim(DIFFERENCE, readers=effect), readers, slices)  # type: ignore[arg-type]
+    assert found.df == pytest.approx(df, abs=1e-4) and found.power == pytest.approx(published, abs=1e-6)
+
+
+def test_published_sizes() -> None:
+    for readers, cases in ((5, 344), (8, 188), (20, 126), (100, 103)):
+        assert slices_needed(VAN_DYKE, Aim(DIFFERENCE), readers) == cases
+
+
+@pytest.mark.parametrize("readers", [3, 8])
+@pytest.mark.parametrize("slices", [20, 200])
+def test_is_the_noncentral_f(readers: int, slices: int) -> None:
+    aim = Aim(0.35, comparisons=6)
+    error, df = standard_error(TYPICAL, aim, readers, np.array([float(slices)]))
+    critical = stats.f.isf(0.05 / 6, 1, df[0])
+    expected = stats.ncf.sf(critical, 1, df[0], (0.35 / error[0]) ** 2)
+    assert power(TYPICAL, aim, readers, slices).power == pytest.approx(expected, abs=1e-9)
+
+
+def test_power_is_alpha_at_no_effect_and_at_the_margin() -> None:
+    assert power(TYPICAL, Aim(0.0), 5, 100).power == pytest.approx(0.05)
+    assert power(TYPICAL, Aim(0.0, comparisons=6), 5, 100).power == pytest.approx(0.05 / 6)
+    assert power(TYPICAL, Aim(0.0, comparisons=6, correction="none"), 5, 100).power == pytest.approx(0.05)
+    assert power(TYPICAL, Aim(-0.3, "non-inferiority", 0.3), 5, 100).power == pytest.approx(0.025)
+    assert power(TYPICAL, Aim(0.3, "equivalence", 0.3), 12, 400).power == pytest.approx(0.05, abs=0.002)
+
+
+def test_rises_with_effect_readers_and_slices() -> None:
+    def found(effect: float, readers: int, slices: int) -> float:
+        return power(TYPICAL, Aim(effect), readers, slices).power
+
+    assert found(0.2, 5, 100) < found(0.3, 5, 100) < found(0.5, 5, 100)
+    assert found(0.3, 3, 100) < found(0.3, 5, 100) < found(0.3, 12, 100)
+    assert found(0.3, 5, 20) < found(0.3, 5, 50) < found(0.3, 5, 200)
+    assert found(-0.3, 5, 100) == found(0.3, 5, 100)
+    fixed = power(TYPICAL, Aim(0.3, readers="fixed"), 5, 100)
+    assert fixed.power > found(0.3, 5, 100) and fixed.as_analysed == fixed.power
+
+
+def test_simulated_studies_analyse_as_the_product_does() -> None:
+    differences = simulated_differences(TYPICAL, 4, 30, 10, np.random.default_rng(5))
+    for own, mean, error, df in zip(differences, *analysed(differences), strict=True):
+        found = crossed_mean(own, Clusters.of_units(30))
+        assert isinstance(found, MrmcEstimate)
+        assert (mean, error, df) == pytest.approx((found.value, found.standard_error, found.df))
+
+
+@pytest.mark.parametrize(("readers", "slices"), [(3, 50), (5, 20), (5, 100), (8, 50), (12, 100)])
+def test_within_three_points_of_simulated_studies(readers: int, slices: int) -> None:
+    """4,000 studies each. With 3 readers only the power as analysed keeps to 3 points: see bench/planning.py."""
+    step = float(standard_error(TYPICAL, Aim(0.0), readers, np.array([float(slices)]))[0][0])
+    aims = [Aim(step * shift) for shift in (1.5, 2.5, 3.5)]
+    aims += [Aim(0.0, "non-inferiority", 3 * step), Aim(0.3 * step, "equivalence", 3.5 * step)]
+    simulated = simulated_power(TYPICAL, aims, readers, slices, 4000, seed=17)
+    for aim, share in zip(aims, simulated, strict=True):
+        found = power(TYPICAL, aim, readers, slices)
+        assert found.as_analysed == pytest.approx(share, abs=0.03), aim
+        if readers >= 5 and aim.kind == "superiority":
+            assert found.power == pytest.approx(share, abs=0.03), aim
+
+
+def test_smallest_effect_and_slices_needed_come_back() -> None:
+    aim = Aim(0.0, comparisons=3)
+    effect = smallest_effect(TYPICAL, aim, 5, 100)
+    assert effect is not None and power(TYPICAL, replace(aim, effect=effect), 5, 100).power == pytest.approx(0.8)
+    needed = slices_needed(TYPICAL, Aim(0.4), 5)
+    assert needed is not None and power(TYPICAL, Aim(0.4), 5, needed).power >= 0.8
+    assert power(TYPICAL, Aim(0.4), 5, needed - 1).power < 0.8
+    assert slices_needed(TYPICAL, Aim(0.05), 3) is None
+    assert smallest_effect(TYPICAL, Aim(0.0, "equivalence", 0.2), 5, 100) is None
+
+
+def test_saturation_says_who_limits() -> None:
+    found = saturation(TYPICAL, Aim(0.3), 5)
+    assert found.slices is not None and "the readers limit it; add readers." in found.sentence
+    assert f"Beyond {found.slices} slices power no longer rises" in found.sentence
+    ends = power_curve(TYPICAL, Aim(0.3), 5, np.array([found.slices - 1.0, found.slices, math.inf]))
+    assert ends[2] - ends[0] > 0.01 >= ends[2] - ends[1]
+    assert "only cost reading time" in saturation(TYPICAL, Aim(0.3, readers="fixed"), 5).sentence
+    assert "error rate" in saturation(TYPICAL, Aim(0.0), 5).sentence
+    assert "outside the margin" in saturation(TYPICAL, Aim(-0.4, "non-inferiority", 0.3), 5).sentence
+    calm = replace(TYPICAL, reader_arm=0.0)
+    assert saturation(calm, Aim(0.3), 5).limit == 1.0
+
+
+def test_design_effect_counts_slices_less() -> None:
+    assert power(TYPICAL, Aim(0.3, design_effect=2), 5, 200).power == power(TYPICAL, Aim(0.3), 5, 100).power
+
+
+def test_kappa_of_simulated_tables_is_the_product_s() -> None:
+    counts = simulated_counts(TYPICAL, Form(), 5, studies=4, slices=40).astype(np.float64)
+    for own, value, error in zip(counts, *kappas(counts), strict=True):
+        found = fleiss_kappa(own, Clusters.of_units(40))
+        assert isinstance(found, Estimate) and found.ci_high is not None
+        assert value == pytest.approx(found.value)
+        assert float(stats.t.ppf(0.975, 39)) * error == pytest.approx(found.ci_high - found.value)
+
+
+def test_half_width_of_kappa_falls_to_its_limit() -> None:
+    widths = [half_width_kappa(TYPICAL, Form(), 5, slices) for slices in (25, 50, 100, 400, 100_000)]
+    assert all(not isinstance(found, Undefined) for found in widths)
+    own = [found.half_width for found in widths if not isinstance(found, Undefined)]
+    both = [found.with_readers for found in widths if not isinstance(found, Undefined)]
+    assert own == sorted(own, reverse=True) and both == sorted(both, reverse=True)
+    assert own[1] / own[2] == pytest.approx(math.sqrt(2), rel=0.06) and own[-1] < 0.01
+    last = widths[-1]
+    assert not isinstance(last, Undefined) and last.with_readers == pytest.approx(last.limit, abs=0.002)
+    found = kappa_saturation(TYPICAL, Form(), 5)
+    assert not isinstance(found, Undefined) and found.slices is not None and "add readers" in found.sentence
+
+
+def test_half_width_carried_on_equals_a_larger_simulation() -> None:
+    counts = simulated_counts(TYPICAL, Form(), 5, studies=60, slices=1000).astype(np.float64)
+    direct = float(stats.t.ppf(0.975, 999)) * float(kappas(counts)[1].mean())
+    found = half_width_kappa(TYPICAL, Form(), 5, 1000)
+    assert not isinstance(found, Undefined) and found.half_width == pytest.approx(direct, rel=0.05)
+
+
+def test_kappa_is_undefined_where_every_score_is_the_same() -> None:
+    flat = VarianceComponents(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    found = half_width_kappa(flat, Form(mean=4.0), 5, 50)
+    assert isinstance(found, Undefined) and "one category" in found.reason
+    assert isinstance(kappa_saturation(flat, Form(mean=4.0), 5), Undefined)
+    assert power(flat, Aim(0.3), 5, 50).power == 1.0
+
+
+def test_components_come_back_from_a_large_pilot() -> None:
+    truth = {"slice": 0.5, "reader": 0.4, "slice_arm": 0.3, "reader_arm": 0.2, "slice_reader": 0.3, "error": 0.5}
+    generator, (n, arms, readers) = np.random.default_rng(2), (400, 3, 60)
+
+    def part(name: str, *size: int) -> np.ndarray:
+        return truth[name] * generator.normal(size=size)
+
+    cube = part("slice", n, 1, 1) + part("reader", 1, 1, readers) + part("slice_arm", n, arms, 1)
+    cube = cube + part("reader_arm", 1, arms, readers) + part("slice_reader", n, 1, readers)
+    found = estimate(table(3 + cube + part("error", n, arms, readers)))
+    assert found.components.deviations() == pytest.approx(truth, rel=0.2) and found.design_effect == 1.0
+    assert (found.slices, found.arms, found.readers) == (400, 3, 60)
+
+
+def test_gaps_and_patients_of_a_pilot() -> None:
+    cube = scores(4, missing=0.1)
+    whole, gaps = estimate(table(scores(4))), estimate(table(cube))
+    assert gaps.components.error == pytest.approx(whole.components.error, rel=0.3)
+    thrice = np.repeat(scores(4), 3, axis=0)
+    found = estimate(table(thrice, patients=tuple(f"P{i // 3}" for i in range(120))))
+    assert found.design_effect == pytest.approx(3, rel=0.02)
+
+
+def test_bad_input_gets_a_sentence() -> None:
+    good = scores(1)
+    for cube, sentence in (
+        (good[:, :1], "one arm"), (good[:, :, :1], "1 reader with"), (good[:3], "3 slices with scores"),
+        (np.full((10, 2, 3), 4.0), "do not vary"), (np.full((10, 2, 3), np.nan), "0 readers with"),
+    ):  # fmt: skip
+        with pytest.raises(PlanningError, match=sentence):
+            estimate(table(cube))
+    with pytest.raises(PlanningError, match="patients: 4, at least 6"):
+        estimate(table(good, patients=tuple(f"P{i % 4}" for i in range(40))))
+    for make, sentence in (
+        (lambda: Aim(0.1, "equivalence"), "margin above 0"), (lambda: Aim(0.1, alpha=1.5), "Alpha"),
+        (lambda: Aim(0.1, comparisons=0), "at least 1"), (lambda: Aim(0.1, design_effect=0.5), "design effect"),
+        (lambda: power(TYPICAL, Aim(0.1), 1, 50), "add readers"),
+        (lambda: power(TYPICAL, Aim(0.1), 5, 1), "add slices"),
+        (lambda: replace(TYPICAL, error=-1.0), "error must be 0 or more"), (lambda: Form(mean=9), "mean score"),
+        (lambda: Form(1, 1, 1), "2 to 100 categories"), (lambda: half_width_kappa(TYPICAL, Form(), 1, 9), "2 readers"),
+        (lambda: reading_time(0, 10, 5), "at least 1 criterion"),
+    ):  # fmt: skip
+        with pytest.raises(PlanningError, match=sentence):
+            make()
+
+
+def test_reading_time() -> None:
+    found = reading_time(2, 400, 9, readers=5)
+    assert (found.hours_per_reader, found.sittings, found.hours) == (2.0, 4, 10.0)
