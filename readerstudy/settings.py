@@ -187,8 +187,11 @@ SPECTACULAR_SETTINGS = {
 QUEUES = ("cpu", "gpu")
 JOB_HANDLERS = {
     "reconstruct": "readerstudy.reconstructions.tasks.reconstruct",
+    "export": "readerstudy.reconstructions.exports.export",
+    "measure": "readerstudy.reconstructions.importing.measure",
     "snapshot": "readerstudy.analytics.tasks.snapshot",
 }
+STUDY_CHECKS = ["readerstudy.analytics.verify.snapshot_holds"]  # what verify_study asks of rooms on its right
 JOB_LEASE_SECONDS = 30
 JOB_MAX_ATTEMPTS = 3
 REAPER_SECONDS = 5

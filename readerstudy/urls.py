@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
 from readerstudy.accounts import views
+from readerstudy.conduct.people_views import invitation
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -17,6 +18,8 @@ urlpatterns = [
     path("language/", require_POST(set_language), name="language"),
     path("accounts/", include("allauth.urls")),
     path(settings.ADMINISTRATOR_URL, admin.site.urls),
+    path("people/", include("readerstudy.accounts.urls")),
+    path("invitations/<str:token>/", invitation, name="invitation"),
     path("cases/", include("readerstudy.cases.urls")),
     path("runs/", include("readerstudy.reconstructions.urls")),
     path("studies/", include("readerstudy.studies.urls")),

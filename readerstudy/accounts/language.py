@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
-TRANSLATED = ("/reading/", "/accounts/", "/language/")
+TRANSLATED = ("/reading/", "/accounts/", "/invitations/", "/people/", "/language/")
 
 
 class ReaderLanguageMiddleware(LocaleMiddleware):

@@ -91,3 +91,15 @@ def _with_neighbours(
                 lacking.append(f"{near.case.pseudonym} slice {near.index + 1} by {made.run.method}")
         shown[arm, row] = Shown(made.run_id, tuple(frames))
     return shown, lacking
+
+
+def shared_slices(study: Study) -> list[StudySlice]:
+    """An extension shows the slices of the study that it extends, with their windows, under the same numbers."""
+    drawn = StudySlice.objects.filter(study=study.extends_id).order_by("position")
+    return StudySlice.objects.bulk_create(
+        StudySlice(
+            study=study, position=row.position, slice=row.slice, stratum=row.stratum,
+            window_center=row.window_center, window_width=row.window_width,
+        )
+        for row in drawn.select_related("slice__case__patient")
+    )  # fmt: skip

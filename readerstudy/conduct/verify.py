@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from readerstudy.audit import actions as audit
 from readerstudy.audit.canonical import sha256_of
 from readerstudy.audit.models import Entry
 from readerstudy.cases import store
+from readerstudy.conduct.actions import Change
+from readerstudy.conduct.actions.amendments import applied
+from readerstudy.conduct.answered import answers_hold
+from readerstudy.conduct.frozen import frozen_rows_hold
+from readerstudy.conduct.queries import frozen_design, opening_hash
 from readerstudy.reading.actions import marks_hash, scores_hash
 from readerstudy.reading.models import Annotation, MethodGuess, Score
 from readerstudy.reading.queries import mark_as_data, score_as_data
-from readerstudy.schedules.actions import design_of, order_as_data
+from readerstudy.schedules.actions import order_as_data
 from readerstudy.schedules.commitment import verify as verify_commitment
 from readerstudy.schedules.designs import make_orders
 from readerstudy.schedules.designs.fidelity import draw_again
 from readerstudy.schedules.models import Frame, OrderSecret, Session
-from readerstudy.schedules.queries import stored_orders_as_data
-from readerstudy.studies.models import Study, StudyImage
+from readerstudy.schedules.queries import stored_orders, stored_orders_as_data
+from readerstudy.studies.models import Reader, Study, StudyImage
 from readerstudy.studies.queries import protocol_of
 
 
@@ -26,38 +34,119 @@ def verify_study(study: Study) -> Iterator[str]:
     """One sentence per fault; nothing when all holds."""
     for fault in audit.verify(study.chain):
         yield f"Audit chain: {fault.reason}"
-    if study.state == Study.State.DRAFT:
+    if study.state == Study.State.DRAFT and not opening_hash(study):
         return
-    yield from _protocol(study)
-    yield from _orders(study)
-    yield from _pixels(study)
-    yield from _scores(study)
-    yield from _marks(study)
-    yield from _guesses(study)
+    own = (_protocol, _orders, _pixels, _scores, _marks, _guesses, _shared, _readers, frozen_rows_hold, answers_hold)
+    for check in own:
+        yield from _guarded(check, study)
+    for name in settings.STUDY_CHECKS:
+        # Rooms on the right bring checks of their own: named in the settings, since nothing here may import them.
+        yield from _guarded(import_string(name), study)
+
+
+def _guarded(check: Callable[[Study], Iterator[str]], study: Study) -> Iterator[str]:
+    """What a check finds; rows that it can't even read are a fault too, and stop no other check."""
+    try:
+        yield from check(study)
+    except Exception as error:
+        what = check.__name__.strip("_").replace("_", " ")
+        yield f"What belongs to the {what} of the study can't be read: {type(error).__name__}: {error}"
 
 
 def _protocol(study: Study) -> Iterator[str]:
+    """The hashes from the opening through every amendment to the documents as they are."""
     if sha256_of(study.protocol) != study.protocol_hash:
-        yield "The protocol was changed after opening."
+        yield "The protocol was changed after opening, without an amendment."
     if sha256_of(study.plan) != study.plan_hash:
-        yield "The analysis plan was changed after opening."
+        yield "The analysis plan was changed after opening, without an amendment."
     opened = Entry.objects.filter(chain__name=study.chain, verb="study.open").first()
     if opened is None:
         yield "The audit chain holds no opening."
-    elif (opened.data["protocol"], opened.data["plan"]) != (study.protocol_hash, study.plan_hash):
-        yield "The hashes of protocol and plan differ from those recorded at opening."
+        return
+    hashes = {name: opened.data[name] for name in ("protocol", "plan")}
+    amended = [e.data for e in Entry.objects.filter(chain__name=study.chain, verb="study.amend").order_by("sequence")]
+    for number, data in enumerate(amended, start=1):
+        if (data["number"], data["before"]) != (number, hashes):
+            yield f"Amendment {number} does not follow what the audit chain holds before it."
+        hashes = data["after"]
+    if hashes != {"protocol": study.protocol_hash, "plan": study.plan_hash}:
+        yield "The hashes of protocol and plan differ from those recorded at opening and in the amendments."
+    yield from _amendments(study, amended)
+    yield from _taken_back(study, opened.data, amended)
+
+
+def _amendments(study: Study, amended: list[dict[str, Any]]) -> Iterator[str]:
+    """Every amendment's row says what the chain says."""
+    told = {
+        data["number"]: (data["reason"], data["changes"], sha256_of(data["before"]), sha256_of(data["after"]))
+        for data in amended
+    }
+    live = {row.number: (row.reason, row.changes, row.before_hash, row.after_hash) for row in study.amendments.all()}
+    for number in sorted(told.keys() | live.keys()):
+        if told.get(number) != live.get(number):
+            yield f"Amendment {number} is not what the audit chain says."
+
+
+def _taken_back(study: Study, opened: dict[str, Any], amended: list[dict[str, Any]]) -> Iterator[str]:
+    """Without its amendments the protocol is what was opened: nothing else was changed on the way."""
+    protocol, plan = study.protocol, study.plan
+    for data in reversed(amended):
+        back = [Change(c["key"], c["after"], c["before"]) for c in data["changes"]]
+        protocol, plan = applied(protocol, plan, back)
+    if amended and not _same(protocol, opened["protocol"], plan, opened["plan"]):
+        yield "Without its amendments the protocol is not the one that was opened."
+
+
+def _same(protocol: dict[str, Any], protocol_hash: str, plan: dict[str, Any], plan_hash: str) -> bool:
+    return (sha256_of(protocol), sha256_of(plan)) == (protocol_hash, plan_hash)
 
 
 def _orders(study: Study) -> Iterator[str]:
     secret = OrderSecret.objects.get(study=study)
     rows = stored_orders_as_data(study)
-    if not verify_commitment(secret.commitment, bytes.fromhex(secret.secret), rows, study.protocol_hash):
+    # The commitment seals the protocol as it was opened, whatever amendments came later.
+    if not verify_commitment(
+        secret.commitment, bytes.fromhex(secret.secret), rows, opening_hash(study) or study.protocol_hash
+    ):
         yield "The commitment does not fit the stored schedules, the secret and the protocol."
     protocol, key = protocol_of(study), bytes.fromhex(secret.secret)
-    drawn = make_orders(design_of(study, protocol), key)
-    for number, (order, row) in enumerate(zip(drawn, rows, strict=False), start=1):
-        if order_as_data(order, draw_again(order, protocol.design.fidelity, key)) != row:
+    drawn = make_orders(frozen_design(study, protocol), key)
+    stored = stored_orders(study)
+    for number, (order, row, kept) in enumerate(zip(drawn, rows, stored, strict=False), start=1):
+        again = order_as_data(order, draw_again(order, protocol.design.fidelity, key))
+        if again != row or order.positions != kept.positions:
             yield f"Schedule {number} is not the one that the secret draws."
+
+
+def _shared(study: Study) -> Iterator[str]:
+    """An extension shows the slices of the study that it extends."""
+    if study.extends is None:
+        return
+    own, drawn = (
+        list(row.slices.order_by("position").values_list("position", "slice", "stratum"))
+        for row in (study, study.extends)
+    )
+    if own != drawn:
+        yield "The slices are not those of the study that this one extends."
+
+
+def _readers(study: Study) -> Iterator[str]:
+    """Who left a study, and who holds which schedule, is what the chain says."""
+    left: dict[str, str] = {}
+    came: dict[str, int] = {}
+    for entry in Entry.objects.filter(chain__name=study.chain, verb__in=["reader.withdraw", "reader.replace"]).order_by(
+        "sequence"
+    ):
+        replaced = entry.verb == "reader.replace"
+        left[entry.data["reader"]] = Reader.State.REPLACED if replaced else Reader.State.WITHDRAWN
+        if replaced:
+            came[entry.data["by"]] = entry.data["schedule"]
+    for reader in study.readers.select_related("schedule"):
+        if reader.state != left.get(reader.pseudonym, Reader.State.ACTIVE):
+            yield f"The state of reader {reader.pseudonym} is not what the audit chain says."
+        schedule = getattr(reader, "schedule", None)
+        if reader.pseudonym in came and (schedule is None or schedule.number != came[reader.pseudonym]):
+            yield f"Reader {reader.pseudonym} does not hold the schedule that the audit chain names."
 
 
 def _pixels(study: Study) -> Iterator[str]:

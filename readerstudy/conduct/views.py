@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -19,10 +18,11 @@ from readerstudy.cases.actions import CaseError
 from readerstudy.conduct import actions, queries
 from readerstudy.conduct.forms import MemberForm, ReasonForm
 from readerstudy.schedules.models import Session
-from readerstudy.schedules.queries import balance
 from readerstudy.studies.actions import StudyError, add_member, change_protocol
-from readerstudy.studies.forms import ProtocolForm
+from readerstudy.studies.desk import protocol_page
+from readerstudy.studies.document import document
 from readerstudy.studies.models import Membership, Study
+from readerstudy.studies.protocol import Protocol
 from readerstudy.studies.queries import COORDINATOR, protocol_of, study_for
 
 TRANSITIONS: dict[str, Callable[[Study, User], Study]] = {
@@ -45,7 +45,9 @@ def study(request: SignedInRequest, pk: UUID) -> HttpResponse:
         "members": found.memberships.select_related("user", "reader").order_by("role", "pk"),
         "commitment": queries.commitment_of(found), "head": audit.head(found.chain), "member_form": MemberForm(),
         "events": queries.events(found), "progress": queries.progress(found), "states": _states(found),
-        "unsigned": _unsigned(found), "slices": found.slices.count(),
+        "unsigned": _unsigned(found), "slices": found.slices.count(), "pause_reason": queries.pause_reason(found),
+        "amendments": found.amendments.count(), "opening_hash": queries.opening_hash(found),
+        "reserves": queries.reserves_left(found), "flags": queries.frozen_flags(found), "plan": found.plan,
     }  # fmt: skip
     return render(request, "conduct/study.html", context)
 
@@ -95,10 +97,7 @@ def pause(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """Pause or resume an open study."""
     found, _ = study_for(request.user, pk, COORDINATOR)
     try:
-        with transaction.atomic():
-            actions.set_paused(
-                found, request.user, paused=not found.paused, reason=request.POST.get("reason", "")[:400]
-            )
+        actions.set_paused(found, request.user, paused=not found.paused, reason=request.POST.get("reason", "")[:400])
     except StudyError as error:
         messages.error(request, str(error))
     return redirect("conduct:study", pk=pk)
@@ -141,17 +140,20 @@ def members(request: SignedInRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def protocol(request: SignedInRequest, pk: UUID) -> HttpResponse:
-    """The protocol as data; a draft's can be replaced."""
+    """The protocol: a draft's as a form and a file, a frozen one as a document."""
     found, _ = study_for(request.user, pk, COORDINATOR)
-    form = ProtocolForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            change_protocol(found, form.cleaned_data["protocol"], request.user)
-            return redirect("conduct:study", pk=pk)
-        except StudyError as error:
-            form.add_error(None, str(error))
-    context = {"study": found, "form": form, "protocol": found.protocol, "plan": found.plan}
-    return render(request, "conduct/protocol.html", context)
+    if found.state != Study.State.DRAFT:
+        if request.method == "POST":
+            messages.error(request, "The protocol is frozen since the study was opened: make an amendment.")
+            return redirect("conduct:protocol", pk=pk)
+        return render(request, "conduct/protocol.html", {"study": found, "parts": document(protocol_of(found))})
+
+    def save(written: Protocol) -> HttpResponse:
+        change_protocol(found, written, request.user)
+        messages.success(request, "The draft is saved.")
+        return redirect("conduct:study", pk=pk)
+
+    return protocol_page(request, lambda: protocol_of(found), save, "conduct/protocol.html", {"study": found})
 
 
 @login_required
@@ -161,4 +163,6 @@ def order_balance(request: SignedInRequest, pk: UUID) -> HttpResponse:
     found, _ = study_for(request.user, pk, COORDINATOR)
     if found.state == Study.State.DRAFT:
         raise Http404
-    return render(request, "conduct/balance.html", {"study": found, "rules": balance(found, protocol_of(found)).rules})
+    return render(
+        request, "conduct/balance.html", {"study": found, "rules": queries.balance(found, protocol_of(found)).rules}
+    )

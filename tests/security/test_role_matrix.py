@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from readerstudy.accounts.models import User
+from readerstudy.accounts.resets import make_reset_link
 from readerstudy.cases.models import Import, Source
+from readerstudy.conduct.actions import invite
 from readerstudy.reading.actions import start_session
-from readerstudy.reconstructions.models import Run
+from readerstudy.reconstructions.exports import request_reconstructions, zip_path
+from readerstudy.reconstructions.models import Reconstruction, Run
 from readerstudy.studies.models import StudySlice
 from tests.factories import World, make_open, make_user
 from tests.security.matrix import FOREIGN, ROLES, ROWS, Row
@@ -42,12 +46,26 @@ def people(world: World) -> dict[str, User | None]:
 def arguments(world: World) -> dict[str, Any]:
     case = StudySlice.objects.filter(study=world.study)[0].slice.case
     batch = Import.objects.create(source=Source.objects.get(name="Tests"), started_by=world.coordinator)
+    run = Run.objects.filter(measurement__case=case)[0]
+    reconstruction = Reconstruction.objects.filter(run=run)[0]
+    invited, lost = invite(world.study, "analyst", "", world.coordinator), make_user()
     return {
-        "study": world.study.pk, "case": case.pk, "run": Run.objects.filter(measurement__case=case)[0].pk,
+        "invitation": invited.token, "invitation_pk": invited.invitation.pk, "one": 1, "handle": lost.handle,
+        "reset": make_reset_link(lost, make_user(is_superuser=True)),
+        "reconstruction": reconstruction.pk, "slice_pk": reconstruction.slice_id,
+        "study": world.study.pk, "case": case.pk, "run": run.pk,
+        "export": made_export(run),
         "zero": 0, "batch": batch.pk, "session": world.sessions()[0].token, "session_pk": world.sessions()[0].pk,
         "presentation": world.presentations()[0].pk, "open_verb": "open", "figure": "scores", "svg": "svg",
         "table": "scores.csv", "schedule": world.schedule().token, "image": "nothing",
     }  # fmt: skip
+
+
+def made_export(run: Run) -> UUID:
+    """An export whose zip lies ready, without the worker that makes it."""
+    made = request_reconstructions([run], None)
+    zip_path(made).write_bytes(b"zip")
+    return made
 
 
 def url_of(row: Row, world: World) -> str:

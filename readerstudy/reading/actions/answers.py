@@ -76,7 +76,7 @@ def record_answer(user: User, given: Given) -> Stored:
     previous = {k: score_as_data(live[k]) for k in checked if k in live}
     data = {
         "presentation": presentation.pk, "answers": checked, "previous": previous, "comment": given.comment,
-        "timing": _timing_as_data(given.timing),
+        "timing": _timing_as_data(given.timing), "viewport": dict(given.viewport),
     }  # fmt: skip
     answer = keep(user, presentation, given.key, given.digest(), "score", data)
     for key, value in checked.items():

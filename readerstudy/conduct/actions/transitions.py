@@ -10,11 +10,13 @@ from readerstudy.accounts.models import User
 from readerstudy.audit import actions as audit
 from readerstudy.audit.actions import record
 from readerstudy.audit.canonical import sha256_of
-from readerstudy.conduct.images import freeze_images
+from readerstudy.conduct.flags import FLAGS
+from readerstudy.conduct.frozen import sealed_images
+from readerstudy.conduct.images import freeze_images, shared_slices
 from readerstudy.schedules.actions import DrawError, draw_orders, draw_practice, draw_slices, reveal_secret
 from readerstudy.schedules.designs.types import DesignError
 from readerstudy.schedules.models import Session
-from readerstudy.studies.actions import StudyError, require_state, require_unprimed
+from readerstudy.studies.actions import StudyError, hold, require_state, require_unprimed
 from readerstudy.studies.models import Membership, Reader, Study
 from readerstudy.studies.queries import protocol_of
 
@@ -24,7 +26,7 @@ State = Study.State
 @transaction.atomic
 def open_study(study: Study, by: User) -> Study:
     """Freeze protocol and plan, draw slices and orders, and show the commitment to every reader."""
-    study = _locked_row(study, by)
+    study = hold(study, by)
     require_state(study, State.DRAFT, "Only a draft can be opened.")
     protocol = protocol_of(study)
     readers = list(study.readers.select_related("membership__user"))
@@ -37,7 +39,7 @@ def open_study(study: Study, by: User) -> Study:
     study.state, study.opened_at = State.OPEN, timezone.now()
     study.save(update_fields=["protocol_hash", "plan_hash", "state", "opened_at"])
     try:
-        slices = draw_slices(study, protocol)
+        slices = shared_slices(study) if study.extends_id else draw_slices(study, protocol)
         drawn = draw_orders(study, protocol, freeze_images(study, protocol, slices))
         draw_practice(study, protocol, slices)
     except (DrawError, DesignError) as error:
@@ -50,13 +52,15 @@ def open_study(study: Study, by: User) -> Study:
         {
             "protocol": study.protocol_hash, "plan": study.plan_hash, "commitment": drawn.commitment,
             "slices": len(slices), "readers": len(readers), "presentations": drawn.presentations,
+            "flags": FLAGS.as_data(), "images": sealed_images(study),
         },
     )  # fmt: skip
-    _mail_opening(study, readers, drawn.commitment)
+    mail_commitment(study, readers, drawn.commitment)
     return study
 
 
-def _mail_opening(study: Study, readers: list[Reader], commitment: str) -> None:
+def mail_commitment(study: Study, readers: list[Reader], commitment: str) -> None:
+    """Once the transaction holds, tell the readers and the coordinators what the order is sealed with."""
     addresses = [r.membership.user.email for r in readers if r.membership and r.membership.user.email]
     head = audit.head(study.chain)
     coordinators = Membership.objects.filter(study=study, role=Membership.Role.COORDINATOR).select_related("user")
@@ -75,7 +79,7 @@ def _mail_opening(study: Study, readers: list[Reader], commitment: str) -> None:
 @transaction.atomic
 def close_study(study: Study, by: User) -> Study:
     """End the collection of scores."""
-    study = _locked_row(study, by)
+    study = hold(study, by)
     require_state(study, State.OPEN, "Only an open study can be closed.")
     study.state, study.closed_at = State.CLOSED, timezone.now()
     study.save(update_fields=["state", "closed_at"])
@@ -86,7 +90,7 @@ def close_study(study: Study, by: User) -> Study:
 @transaction.atomic
 def waive_session(session: Session, by: User, reason: str) -> Session:
     """Record why a session stays unsigned, so that the study can be locked without it."""
-    study = _locked_row(session.schedule.study, by)
+    study = hold(session.schedule.study, by)
     require_state(study, State.CLOSED, "Close the study first.")
     if not reason.strip():
         raise StudyError("Write why this session stays unsigned.")
@@ -102,7 +106,7 @@ def waive_session(session: Session, by: User, reason: str) -> Session:
 @transaction.atomic
 def lock_study(study: Study, by: User) -> Study:
     """After the lock no score can come in; every session is signed or has a recorded reason."""
-    study = _locked_row(study, by)
+    study = hold(study, by)
     require_state(study, State.CLOSED, "Only a closed study can be locked.")
     unsigned = Session.objects.filter(
         schedule__study=study, schedule__reader__isnull=False, signed_at=None, waived_reason=""
@@ -118,7 +122,7 @@ def lock_study(study: Study, by: User) -> Study:
 @transaction.atomic
 def unblind_study(study: Study, by: User) -> Study:
     """Once, irreversibly, and by another coordinator than the one who locked."""
-    study = _locked_row(study, by)
+    study = hold(study, by)
     require_state(study, State.LOCKED, "Only a locked study can be unblinded, and only once.")
     if study.locked_by_id == by.pk:
         raise StudyError("Another coordinator than the one who locked the study must unblind it.")
@@ -135,24 +139,14 @@ def unblind_study(study: Study, by: User) -> Study:
 @transaction.atomic
 def set_paused(study: Study, by: User, *, paused: bool, reason: str) -> Study:
     """Pause or resume an open study; readers' answers wait in their browsers meanwhile."""
-    study = _locked_row(study, by)
+    study = hold(study, by)
     require_state(study, State.OPEN, "Only an open study can be paused or resumed.")
-    if study.paused != paused:
-        study.paused = paused
-        study.save(update_fields=["paused"])
-        record(
-            study.chain,
-            by.handle,
-            "study.pause" if paused else "study.resume",
-            f"study:{study.pk}",
-            {"reason": reason},
-        )
+    if study.paused == paused:
+        return study
+    if paused and not reason.strip():
+        raise StudyError("Write why the study pauses.")
+    study.paused = paused
+    study.save(update_fields=["paused"])
+    verb = "study.pause" if paused else "study.resume"
+    record(study.chain, by.handle, verb, f"study:{study.pk}", {"reason": reason.strip()})
     return study
-
-
-def _locked_row(study: Study, by: User) -> Study:
-    """The study's row, held for this transaction, if the person coordinates it."""
-    row = Study.objects.select_for_update().get(pk=study.pk)
-    if not Membership.objects.filter(study=row, user=by, role=Membership.Role.COORDINATOR).exists():
-        raise StudyError("Only a coordinator of this study may do this.")
-    return row
