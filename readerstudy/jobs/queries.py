@@ -75,7 +75,7 @@ def counts(prefix: str = "") -> Counts:
     abandoned = Q(state__in=[Job.State.FAILED, Job.State.CANCELLED])
     now = clock.now()
     row = with_prefix(prefix).aggregate(
-        **{state.value: Count("pk", filter=Q(state=state)) for state in Job.State},
+        **{state.value: Count("state", filter=Q(state=state)) for state in Job.State},
         progress_sum=Coalesce(Sum(finished), 0),
         total_sum=Coalesce(Sum(units), 0),
         left=Coalesce(Sum(units - finished, filter=~abandoned), 0),
