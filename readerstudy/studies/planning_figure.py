@@ -26,7 +26,7 @@ LOCK = threading.Lock()
 def curve_svg(inputs: PlanInputs) -> bytes:
     """The curves of a plan; raises PlanningError where there is no plan."""
     document = plan(inputs)
-    figure = Figure(figsize=(8.4, 3.7), layout="constrained")
+    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     with LOCK:
         _power(left, document)

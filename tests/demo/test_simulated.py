@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import pytest
 
+from readerstudy.conduct.actions import open_study
 from readerstudy.conduct.verify import verify_study
 from readerstudy.demo.simulated import read_everything, score_of
 from readerstudy.reading.models import Score
 from readerstudy.reconstructions.models import Reconstruction
 from readerstudy.schedules.models import Session
 from readerstudy.studies.models import Arm, Reader
-from tests.factories import World, make_open
+from tests.factories import World, make_draft
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def world() -> World:
-    made = make_open()
+    made = make_draft()
     Reader.objects.filter(study=made.study).update(simulated=True)
     for number, row in enumerate(Reconstruction.objects.order_by("pk")):
         row.ssim = 0.3 + 0.7 * (number % 11) / 10
         row.save()
-    return made
+    study = open_study(made.study, made.coordinator)
+    return World(study, made.coordinator, made.second, made.analyst, made.readers)
 
 
 def scores(world: World) -> dict[str, int | None]:

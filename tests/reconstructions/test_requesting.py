@@ -206,7 +206,8 @@ def test_the_list_takes_few_queries_however_many_runs(coordinator: Client) -> No
     for url in ("/runs/", "/runs/?state=failed", NEW):
         with CaptureQueriesContext(connection) as seen:
             assert coordinator.get(url).status_code == 200
-        assert len(seen) <= 15, (url, len(seen))
+        # PostgreSQL's clock is asked by a statement of its own, which reads no table.
+        assert sum("clock_timestamp" not in query["sql"] for query in seen) <= 15, url
 
 
 def test_an_imported_run_is_never_tried_again() -> None:

@@ -75,7 +75,8 @@ def _counted(world: World, people: dict[str, User]) -> dict[tuple[str, str], lis
         for name, url in urls.items():
             with CaptureQueriesContext(connection) as captured:
                 client.get(url)
-            found[role, name] = [query["sql"] for query in captured]
+            # PostgreSQL's clock is asked by a statement of its own, which reads no table.
+            found[role, name] = [query["sql"] for query in captured if "clock_timestamp" not in query["sql"]]
     return found
 
 
