@@ -303,7 +303,8 @@ def _write_meta(dataset: Dataset, made: Dataset) -> None:
     if source is None:
         return
     made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = source.TransferSyntaxUID
+    if source.get("TransferSyntaxUID"):
+        made.file_meta.TransferSyntaxUID = source.TransferSyntaxUID
     made.file_meta.MediaStorageSOPClassUID = made.get("SOPClassUID", source.get("MediaStorageSOPClassUID", ""))
     made.file_meta.MediaStorageSOPInstanceUID = made.get("SOPInstanceUID", "")
 

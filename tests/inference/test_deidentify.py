@@ -1,11 +1,16 @@
 """PS3.15 Annex E as data, and an object after it: nothing identifying left, and it says what was done."""
 
+import os
 import re
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
+import pydicom.errors
 import pytest
+from pydicom._uid_dict import UID_dictionary
 from pydicom.datadict import dictionary_description, dictionary_has_tag, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -23,6 +28,7 @@ from tests.inference.dicom_factory import cine, dataset, head_ct
 from tests.inference.test_dicom_privacy import plant as plant_by_dictionary
 
 KEY = b"a secret of this installation"
+SHARED = Path(os.environ.get("READERSTUDY_SHARED_DATA", "no-shared-data")) / "dicom"
 
 
 def everything(ds: Dataset) -> str:
@@ -200,3 +206,25 @@ def test_an_unknown_option_is_refused() -> None:
 def test_the_lists_of_markers_hold_what_the_standard_calls_identifying() -> None:
     named = [keyword for keyword in (*PERSON, *TEXT) if rule_for(tag_for_keyword(keyword) or 0) is not None]
     assert len(named) > 50
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="READERSTUDY_SHARED_DATA does not name a folder with dicom/")
+def test_every_object_of_the_shared_collection_is_pseudonymised() -> None:
+    """No person, date, private attribute or UID of a source stays, whatever the object is."""
+    dicom_headers.quiet_pydicom()
+    done = 0
+    for path in sorted(path for path in SHARED.rglob("*") if path.is_file()):
+        try:
+            ds = pydicom.dcmread(path)
+        except pydicom.errors.InvalidDicomError:
+            continue
+        made = deidentify(ds, KEY)
+        done += 1
+        uids = {str(e.value) for e in ds.iterall() if e.VR == "UI" and isinstance(e.value, str)} - set(UID_dictionary)
+        assert not {str(e.value) for e in made.iterall() if e.VR == "UI" and e.value} & uids, path.name
+        for element in made.iterall():
+            assert not element.tag.is_private and element.tag.group & 0xFF00 not in (0x5000, 0x6000), path.name
+            if element.VR in ("DA", "DT", "TM"):
+                assert not element.value, f"{path.name}: {element}"
+        assert made.PatientName == made.PatientID and made.PatientIdentityRemoved == "YES"
+    assert done > 200
