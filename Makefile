@@ -5,6 +5,7 @@ PORT ?= 8000
 SIZE ?= small
 SERVE ?= 1
 SUITE ?=
+JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: setup demo test lint format bench screenshots lock clean
@@ -22,8 +23,8 @@ demo: setup ## import, reconstruct, read, analyse, then serve a study to read
 	@READERSTUDY_DEMO=1 $(VENV)/python manage.py demo --size $(SIZE) --port $(PORT) \
 		$(if $(CASES),--cases "$(CASES)") $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: setup ## everything that needs neither PostgreSQL nor Redis
-	@$(VENV)/python -m pytest $(TESTS)
+test: setup ## everything that needs neither PostgreSQL nor Redis, in JOBS processes
+	@$(VENV)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
 lint: setup
 	@$(VENV)/ruff check .
