@@ -11,7 +11,7 @@ from bench.filled.scores import ChainWriter
 from bench.filled.studies import People, fill_studies
 from readerstudy.accounts.models import User
 from readerstudy.analytics.models import Snapshot
-from readerstudy.analytics.queries import score_rows
+from readerstudy.analytics.readings import score_rows
 from readerstudy.reading.models import Score
 from readerstudy.studies.models import Study
 
@@ -57,11 +57,11 @@ def _people() -> People:
 
 def _snapshot() -> None:
     """The long table of one study's scores, for the API's pages of scores."""
-    from readerstudy.analytics.inputs import ScoreLine, to_csv
+    from readerstudy.analytics.lines import ScoreLine, to_csv
 
     study = Study.objects.filter(state=Study.State.UNBLINDED).order_by("opened_at").first()
     assert study is not None
     Snapshot.objects.create(
-        study=study, inputs_hash="1" * 64, statistics="{}", scores_csv=to_csv(ScoreLine, score_rows(study)),
-        metrics_csv="", chain_head="0" * 64,
+        study=study, inputs_hash="1" * 64, statistics="{}", tables={"scores": to_csv(ScoreLine, score_rows(study))},
+        chain_head="0" * 64,
     )  # fmt: skip

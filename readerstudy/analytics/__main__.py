@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from readerstudy.analytics.inputs import RESEARCH_USE, InputError
+from readerstudy.analytics.inputs import RESEARCH_USE
+from readerstudy.analytics.lines import InputError
 from readerstudy.analytics.recompute import recompute
 
 

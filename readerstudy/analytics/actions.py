@@ -9,10 +9,11 @@ from django.db import transaction
 
 from readerstudy.accounts.models import User
 from readerstudy.analytics.compute import code_version, compute, document_text
-from readerstudy.analytics.exports import build_zip, inputs_of, join_metrics
-from readerstudy.analytics.inputs import Inputs, ScoreLine, to_csv
+from readerstudy.analytics.exports import build_zip
+from readerstudy.analytics.gathering import gather
+from readerstudy.analytics.inputs import Inputs, inputs_of
 from readerstudy.analytics.models import Snapshot
-from readerstudy.analytics.queries import gather, pending_job, require_unblinded
+from readerstudy.analytics.queries import pending_job, require_unblinded
 from readerstudy.audit.actions import head, record
 from readerstudy.jobs.actions import submit
 from readerstudy.jobs.models import Job
@@ -49,8 +50,7 @@ def store_snapshot(study: Study, inputs: Inputs, statistics: str, by: User | Non
         inputs_hash=inputs.digest(code_version()),
         defaults={
             "statistics": statistics,
-            "scores_csv": to_csv(ScoreLine, inputs.scores),
-            "metrics_csv": join_metrics(inputs),
+            "tables": inputs.tables(),
             "chain_head": head(study.chain),
             "simulated": inputs.facts.simulated,
         },
@@ -63,7 +63,7 @@ def store_snapshot(study: Study, inputs: Inputs, statistics: str, by: User | Non
 
 def export_snapshot(snapshot: Snapshot, by: User) -> bytes:
     """The zip of a snapshot; every export is an entry of the study's chain with the hash of what left."""
-    inputs = inputs_of(snapshot.statistics, snapshot.scores_csv, snapshot.metrics_csv)
+    inputs = inputs_of(snapshot.statistics, snapshot.tables)
     content = build_zip(snapshot.statistics, inputs, snapshot.chain_head)
     with transaction.atomic():
         data = {"sha256": hashlib.sha256(content).hexdigest()}

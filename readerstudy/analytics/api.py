@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from readerstudy.analytics.inputs import ScoreLine, from_csv
+from readerstudy.analytics.lines import ScoreLine, from_csv
 from readerstudy.analytics.models import Snapshot
 from readerstudy.analytics.queries import analyst_study, latest_snapshot
 from readerstudy.studies.models import Study
@@ -70,7 +70,7 @@ class Scores(generics.ListAPIView[Any]):
     queryset = Study.objects.none()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        rows = from_csv(ScoreLine, _snapshot(request, kwargs["study"]).scores_csv, "scores")
+        rows = from_csv(ScoreLine, _snapshot(request, kwargs["study"]).tables["scores"], "scores")
         page = self.paginator.paginate_queryset(rows, request, view=self)  # type: ignore[union-attr]
         return self.get_paginated_response([ScoreSerializer(row).data for row in page or ()])
 

@@ -15,39 +15,109 @@ import numpy as np
 import readerstudy.statistics
 from readerstudy.analytics import slice_metrics as per_slice
 from readerstudy.analytics import summaries
-from readerstudy.analytics.inputs import CANNOT_JUDGE, RESEARCH_USE, Inputs, ScoreLine, SetLine
+from readerstudy.analytics.annotations import annotations_section
+from readerstudy.analytics.guesses import blinding_section
+from readerstudy.analytics.inputs import RESEARCH_USE, Inputs
+from readerstudy.analytics.lines import CANNOT_JUDGE, ScoreLine, SetLine
+from readerstudy.analytics.pairs import pairs_section
 from readerstudy.analytics.plan import plan_comparisons, planned
+from readerstudy.analytics.sittings import on_good_displays, pace_section
 from readerstudy.statistics.analyse import analyse
 from readerstudy.statistics.correlation import metric_correlation
 from readerstudy.statistics.csv_tables import FidRow, MetricsTable
 from readerstudy.statistics.estimate import as_json
+from readerstudy.statistics.latency import latency
 from readerstudy.statistics.table import ScoreRow, ScoreTable
 
-SOURCES = ("compute.py", "inputs.py", "plan.py", "slice_metrics.py", "summaries.py")
+SOURCES = (
+    "annotations.py", "compute.py", "guesses.py", "inputs.py", "lines.py", "pairs.py", "plan.py", "sittings.py",
+    "slice_metrics.py", "summaries.py",
+)  # fmt: skip
+PAIRWISE = "the study compares pairs, so that its images have no scores"
+WITHOUT_FLAGGED = "without sessions whose display check was flagged"
 
 
 def compute(inputs: Inputs) -> dict[str, Any]:
-    """The contract of ``analyse`` on the primary criterion, with the study's facts and summaries."""
+    """The contract of ``analyse`` on the primary criterion, with the study's facts and further sections.
+
+    In a pairwise study the sections of scores are empty, and ``pairs`` holds what was judged.
+    """
     facts = inputs.facts
-    primary = planned(inputs.scores_of(facts.primary_criterion), facts)
-    table = score_table(primary)
-    document = analyse(table, arm_metrics(inputs), facts.categories, facts.seed, facts.draws)
-    modalities = _modalities(document, table)
+    scored = _pairwise(inputs) if facts.pairwise else _scored(inputs)
     return {
         "notice": RESEARCH_USE,
         "simulated": facts.simulated,
         "code_version": code_version(),
         "study": asdict(facts),
+        **scored,
+        "metrics": summaries.metrics(facts, inputs.images, inputs.sets),
+        "annotations": annotations_section(inputs),
+        "blinding": blinding_section(inputs),
+    }
+
+
+def _scored(inputs: Inputs) -> dict[str, Any]:
+    facts = inputs.facts
+    lines = inputs.scores_of(facts.primary_criterion)
+    primary = planned(lines, facts)
+    table = score_table(primary)
+    document = analyse(table, arm_metrics(inputs), facts.categories, facts.seed, facts.draws)
+    modalities = _modalities(document, table)
+    return {
         **document,
         "plan_comparisons": plan_comparisons(facts, document["comparisons"]),
         "modalities": modalities,
         "secondary": _secondary(inputs),
-        "metrics": summaries.metrics(facts, inputs.images, inputs.sets),
+        "sensitivity": _sensitivity(inputs),
         "correlation_by_modality": _correlation_by_modality(inputs.sets, modalities),
         "slice_metrics": per_slice.slice_metrics(table, inputs.images),
-        "distribution": summaries.distribution(facts, inputs.scores_of(facts.primary_criterion)),
+        "distribution": summaries.distribution(facts, lines),
         "reader_means": summaries.reader_means(facts, primary),
+        "reading": pace_section(inputs),
+        "pairs": {},
     }
+
+
+def _pairwise(inputs: Inputs) -> dict[str, Any]:
+    """The same keys, without scores; latency needs none."""
+    facts = inputs.facts
+    timed = arm_metrics(inputs).latency_ms
+    return {
+        "categories": [],
+        "arms": {},
+        "pooled": summaries.undefined(PAIRWISE),
+        "comparisons": [],
+        "omnibus": {},
+        "readers": {},
+        "intra_reader": {},
+        "correlation": {"fid_med": summaries.undefined(PAIRWISE)},
+        "latency": as_json(latency(timed)) if timed else summaries.undefined("no latency was given"),
+        "difference_from_reference": summaries.undefined(PAIRWISE),
+        "warnings": [],
+        "plan_comparisons": [],
+        "modalities": {},
+        "secondary": {},
+        "sensitivity": {},
+        "correlation_by_modality": summaries.undefined(PAIRWISE),
+        "slice_metrics": {},
+        "distribution": {},
+        "reader_means": {},
+        "reading": {},
+        "seed": facts.seed,
+        "draws": facts.draws,
+        "pairs": pairs_section(inputs),
+    }
+
+
+def _sensitivity(inputs: Inputs) -> dict[str, Any]:
+    """The headline again without what one may doubt; whatever the plan says, the primary numbers stay."""
+    facts, kept = inputs.facts, on_good_displays(inputs)
+    if kept is None:
+        return {WITHOUT_FLAGGED: summaries.undefined("no display check was flagged")}
+    if not any(line.score for line in kept):
+        return {WITHOUT_FLAGGED: summaries.undefined("no score is left without the flagged displays")}
+    again = analyse(score_table(planned(kept, facts)), None, facts.categories, facts.seed, facts.draws, clmm=False)
+    return {WITHOUT_FLAGGED: {"arms": again["arms"], "comparisons": again["comparisons"]}}
 
 
 def document_text(document: dict[str, Any]) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.metrics.frechet import MINIMUM_PATIENTS, fid_med
-from readerstudy.analytics.inputs import SetLine, StudyFacts
+from readerstudy.analytics.inputs import StudyFacts
+from readerstudy.analytics.lines import SetLine
 from readerstudy.cases import store
 from readerstudy.reconstructions.models import Reconstruction
 from readerstudy.studies.models import Study, StudyImage

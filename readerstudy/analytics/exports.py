@@ -5,47 +5,26 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from readerstudy.analytics.dictionary import describe, readme
 from readerstudy.analytics.figures import FIGURES, FORMATS, rendered
-from readerstudy.analytics.inputs import (
-    ImageLine,
-    InputError,
-    Inputs,
-    ScoreLine,
-    SetLine,
-    facts_from_json,
-    facts_json,
-    from_csv,
-    to_csv,
-)
+from readerstudy.analytics.inputs import TABLES, Inputs, facts_json
+from readerstudy.analytics.lines import ScoreLine, SetLine, to_csv
 
 CHECKSUMS = "CHECKSUMS.sha256"
+# The tables that go out whole, by the name of their file.
+FILES = {
+    "pairs": "pairs.csv",
+    "images": "metrics_images.csv",
+    "marks": "annotations.csv",
+    "checks": "fidelity_images.csv",
+    "guesses": "guesses.csv",
+    "sessions": "sessions.csv",
+}
 # A fixed date: the zip of the same snapshot has the same bytes whenever it is made.
 DATE = (1980, 1, 1, 0, 0, 0)
-
-
-def inputs_of(statistics: str, scores_csv: str, metrics_csv: str) -> Inputs:
-    """The inputs back from what a snapshot keeps; raises ``InputError``."""
-    facts = facts_from_json(json.dumps(json.loads(statistics)["study"]))
-    sets, images = split_metrics(metrics_csv)
-    return Inputs(facts, tuple(from_csv(ScoreLine, scores_csv, "scores")), tuple(sets), tuple(images))
-
-
-def join_metrics(inputs: Inputs) -> str:
-    """Both metric tables in one text, an empty line between them."""
-    return to_csv(SetLine, inputs.sets) + "\n" + to_csv(ImageLine, inputs.images)
-
-
-def split_metrics(text: str) -> tuple[list[SetLine], list[ImageLine]]:
-    sets, separator, images = text.partition("\n\n")
-    if not separator:
-        raise InputError("The stored metrics hold one table instead of two: make a new snapshot.")
-    return from_csv(SetLine, sets, "metrics"), from_csv(ImageLine, images, "metrics of images")
 
 
 def build_zip(statistics: str, inputs: Inputs, chain_head: str) -> bytes:
@@ -67,19 +46,18 @@ def build_zip(statistics: str, inputs: Inputs, chain_head: str) -> bytes:
 
 
 def tables(inputs: Inputs) -> dict[str, str]:
-    """Every table of the export by file name."""
+    """Every table of the export by file name; one that has no rows in this study is left out."""
     facts = inputs.facts
-    made = {
-        score_file(key, facts.primary_criterion): to_csv(ScoreLine, inputs.scores_of(key)) for key in facts.criteria
-    }
-    return {
-        "study.json": facts_json(facts),
-        **made,
-        "scores_wide.csv": wide(inputs.scores_of(facts.primary_criterion), facts.readers),
-        "metrics.csv": to_csv(SetLine, [line for line in inputs.sets if not line.modality]),
-        "metrics_by_modality.csv": to_csv(SetLine, [line for line in inputs.sets if line.modality]),
-        "metrics_images.csv": to_csv(ImageLine, inputs.images),
-    }
+    made = {"study.json": facts_json(facts)}
+    if not facts.pairwise:
+        for key in facts.criteria:
+            made[score_file(key, facts.primary_criterion)] = to_csv(ScoreLine, inputs.scores_of(key))
+        made["scores_wide.csv"] = wide(inputs.scores_of(facts.primary_criterion), facts.readers)
+    made["metrics.csv"] = to_csv(SetLine, [line for line in inputs.sets if not line.modality])
+    made["metrics_by_modality.csv"] = to_csv(SetLine, [line for line in inputs.sets if line.modality])
+    further = {name: getattr(inputs, table) for table, name in FILES.items()}
+    kinds = {name: TABLES[table] for table, name in FILES.items()}
+    return made | {name: to_csv(kinds[name], lines) for name, lines in further.items() if lines}
 
 
 def score_file(criterion: str, primary: str) -> str:
@@ -110,9 +88,6 @@ def checksums(files: Mapping[str, bytes]) -> str:
     return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
 
 
-def table_names(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+def table_names(inputs: Inputs) -> list[tuple[str, str]]:
     """The CSV files of an export with what they hold."""
-    facts = facts_from_json(json.dumps(document["study"]))
-    scores = [score_file(key, facts.primary_criterion) for key in facts.criteria]
-    names = [*scores, "scores_wide.csv", "metrics.csv", "metrics_by_modality.csv", "metrics_images.csv"]
-    return [(name, describe(name, facts)) for name in names]
+    return [(name, describe(name, inputs.facts)) for name in tables(inputs) if name.endswith(".csv")]

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from readerstudy.analytics.inputs import CANNOT_JUDGE, ScoreLine, StudyFacts
+from readerstudy.analytics.inputs import StudyFacts
+from readerstudy.analytics.lines import CANNOT_JUDGE, ScoreLine
 from readerstudy.statistics.estimate import Undefined, as_json
 from readerstudy.statistics.mrmc import Hypothesis, MrmcEstimate, against_margin
 

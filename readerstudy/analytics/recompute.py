@@ -12,16 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from readerstudy.analytics.compute import compute
-from readerstudy.analytics.exports import CHECKSUMS, score_file
-from readerstudy.analytics.inputs import (
-    ImageLine,
-    InputError,
-    Inputs,
-    ScoreLine,
-    SetLine,
-    facts_from_json,
-    from_csv,
-)
+from readerstudy.analytics.exports import CHECKSUMS, FILES, score_file
+from readerstudy.analytics.inputs import TABLES, Inputs, facts_from_json
+from readerstudy.analytics.lines import InputError, ScoreLine, SetLine, from_csv
 
 CLOSED_FORM_DIGITS, ITERATIVE_DIGITS = 10, 5
 ITERATIVE = {"clmm", "clmm_crossed"}
@@ -80,15 +73,17 @@ def inputs_from(files: Mapping[str, bytes]) -> Inputs:
     text = {name: content.decode() for name, content in files.items() if name.endswith((".csv", ".json"))}
     try:
         facts = facts_from_json(text["study.json"])
-        named = [score_file(key, facts.primary_criterion) for key in facts.criteria]
+        named = [] if facts.pairwise else [score_file(key, facts.primary_criterion) for key in facts.criteria]
         scores = [line for name in named for line in from_csv(ScoreLine, text[name], name)]
         sets = [
             line for name in ("metrics.csv", "metrics_by_modality.csv") for line in from_csv(SetLine, text[name], name)
         ]
-        images = from_csv(ImageLine, text["metrics_images.csv"], "metrics_images.csv")
     except KeyError as error:
         raise InputError(f"{error.args[0]} is missing from the export; export it again.") from error
-    return Inputs(facts, tuple(scores), tuple(sets), tuple(images))
+    further: dict[str, Any] = {
+        table: tuple(from_csv(TABLES[table], text[name], name)) for table, name in FILES.items() if name in text
+    }
+    return Inputs(facts, scores=tuple(scores), sets=tuple(sets), **further)
 
 
 def differences(exported: Any, recomputed: Any, path: tuple[str, ...] = ()) -> Iterator[Difference]:

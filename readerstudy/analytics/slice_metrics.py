@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from readerstudy.analytics.inputs import ImageLine
+from readerstudy.analytics.lines import ImageLine
 from readerstudy.analytics.summaries import modalities
 from readerstudy.statistics.correlation import slice_metric
 from readerstudy.statistics.estimate import FloatArray, as_json

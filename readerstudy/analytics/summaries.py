@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from readerstudy.analytics.inputs import CANNOT_JUDGE, ImageLine, ScoreLine, SetLine, StudyFacts
+from readerstudy.analytics.inputs import StudyFacts
+from readerstudy.analytics.lines import CANNOT_JUDGE, ImageLine, ScoreLine, SetLine
 
 FEW_PATIENTS = 5
 FEW_TIMINGS = 50

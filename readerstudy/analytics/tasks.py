@@ -5,7 +5,8 @@ from __future__ import annotations
 from readerstudy.accounts.models import User
 from readerstudy.analytics.actions import known_snapshot, store_snapshot
 from readerstudy.analytics.compute import compute, document_text
-from readerstudy.analytics.queries import NotAnalysable, StudyBlinded, gather
+from readerstudy.analytics.gathering import gather
+from readerstudy.analytics.queries import NotAnalysable, StudyBlinded
 from readerstudy.jobs.claims import Claim, JobFailure
 from readerstudy.studies.models import Study
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from readerstudy.analytics.compute import code_version, compute, document_text
-from readerstudy.analytics.exports import inputs_of
-from readerstudy.analytics.inputs import InputError, Inputs, ScoreLine, to_csv
+from readerstudy.analytics.inputs import TABLES, Inputs, inputs_of
+from readerstudy.analytics.lines import InputError, to_csv
 from readerstudy.analytics.models import Snapshot
-from readerstudy.analytics.queries import latest_snapshot, score_rows
+from readerstudy.analytics.queries import latest_snapshot
+from readerstudy.analytics.readings import readings
 from readerstudy.analytics.recompute import Difference, differences
 from readerstudy.audit.models import Entry
 from readerstudy.studies.models import Study
@@ -26,7 +27,7 @@ def snapshot_holds(study: Study) -> Iterator[str]:
         return
     try:
         document = json.loads(snapshot.statistics)
-        inputs = inputs_of(snapshot.statistics, snapshot.scores_csv, snapshot.metrics_csv)
+        inputs = inputs_of(snapshot.statistics, snapshot.tables)
     except (InputError, ValueError, KeyError, TypeError) as error:
         yield f"Snapshot {snapshot.pk} can't be read any more: {error}."
         return
@@ -51,10 +52,10 @@ def _recorded(study: Study, snapshot: Snapshot) -> Iterator[str]:
 
 
 def _same_scores(study: Study, snapshot: Snapshot) -> Iterator[str]:
-    """The snapshot's scores are the study's: after the lock none can come or go."""
-    lines = [line for criterion in study.criteria.all() for line in score_rows(study, criterion)]
-    if to_csv(ScoreLine, lines) != snapshot.scores_csv:
-        yield f"Snapshot {snapshot.pk} was computed from other scores than the study holds."
+    """The snapshot's scores, marks and guesses are the study's: after the lock none can come or go."""
+    for name, lines in readings(study).items():
+        if name in snapshot.tables and to_csv(TABLES[name], lines) != snapshot.tables[name]:
+            yield f"Snapshot {snapshot.pk} was computed from other {name} than the study holds."
 
 
 def _recomputed(snapshot: Snapshot, document: dict[str, Any], inputs: Inputs) -> Iterator[str]:

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.analytics import actions, exports, figures, progress, report
+from readerstudy.analytics.inputs import inputs_of
 from readerstudy.analytics.models import Snapshot
 from readerstudy.analytics.queries import (
     StudyBlinded,
@@ -94,7 +95,7 @@ def statistics(request: HttpRequest, study: UUID) -> HttpResponse:
 def table(request: HttpRequest, study: UUID, name: str) -> HttpResponse:
     """One CSV table of the export."""
     found, snapshot = _unblinded(request, study)
-    made = exports.tables(exports.inputs_of(snapshot.statistics, snapshot.scores_csv, snapshot.metrics_csv))
+    made = exports.tables(inputs_of(snapshot.statistics, snapshot.tables))
     if name not in made or not name.endswith(".csv"):
         raise Http404
     return _download(made[name].encode(), "text/csv; charset=utf-8", f"{_stem(found)}-{name}")
@@ -137,7 +138,7 @@ def _page(study: Study, snapshot: Snapshot) -> dict[str, Any]:
         "secondary": report.secondary(document),
         "warnings": report.warnings(document),
         "slice_metrics": report.slice_metrics(document),
-        "tables": exports.table_names(document),
+        "tables": exports.table_names(inputs_of(snapshot.statistics, snapshot.tables)),
         "facts": report.facts(document),
     }
 

@@ -30,8 +30,8 @@ def write_files(snapshot: Snapshot, by: User, folder: Path) -> list[Path]:
     document = json.loads(snapshot.statistics)
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
-        "scores.csv": snapshot.scores_csv.encode(),
-        "metrics.csv": snapshot.metrics_csv.encode(),
+        "scores.csv": snapshot.tables["scores"].encode(),
+        "metrics.csv": snapshot.tables["sets"].encode(),
         "statistics.json": snapshot.statistics.encode(),
         "export.zip": export_snapshot(snapshot, by),
         **{f"{name}.svg": render(name, document) for name in FIGURES},

@@ -234,7 +234,7 @@ def pilot_of(user: User, pk: str) -> Pilot:
     snapshot = study.snapshots.order_by("-made_at").first() if study.state == Study.State.UNBLINDED else None
     if snapshot is None:
         raise PlanningError(f"{study.title} has no statistics yet: compute them on its results page first.")
-    return estimate(primary_scores(snapshot.scores_csv, str(study.plan["primary_criterion"])))
+    return estimate(primary_scores(snapshot.tables["scores"], str(study.plan["primary_criterion"])))
 
 
 def primary_scores(text: str, criterion: str) -> ScoreTable:

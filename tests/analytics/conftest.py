@@ -23,22 +23,21 @@ class Exported:
     content: bytes
     again: bytes
     statistics: str
-    scores_csv: str
-    metrics_csv: str
+    tables: dict[str, str]
     people: list[str]
 
     def snapshot_of(self, study: Study) -> Snapshot:
         """These numbers as another study's, where a test needs some numbers and not its own."""
         return Snapshot.objects.create(
-            study=study, inputs_hash="f" * 64, statistics=self.statistics, scores_csv=self.scores_csv,
-            metrics_csv=self.metrics_csv, chain_head="0" * 64, simulated=True,
+            study=study, inputs_hash="f" * 64, statistics=self.statistics, tables=self.tables,
+            chain_head="0" * 64, simulated=True,
         )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def pixels(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store of its own, and few resamples: the statistics have tests elsewhere."""
-    monkeypatch.setattr("readerstudy.analytics.queries.DRAWS", 50)
+    monkeypatch.setattr("readerstudy.analytics.gathering.DRAWS", 50)
     settings.PIXELS_DIR = tmp_path / "pixels"
     return tmp_path / "pixels"
 
@@ -52,7 +51,7 @@ def exported(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: py
         content, again = export_snapshot(made, by), export_snapshot(made, by)
         people = [membership.user.username for membership in study.memberships.select_related("user")]
         transaction.set_rollback(True)
-    return Exported(content, again, made.statistics, made.scores_csv, made.metrics_csv, people)
+    return Exported(content, again, made.statistics, made.tables, people)
 
 
 @pytest.fixture

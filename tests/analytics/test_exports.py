@@ -17,7 +17,7 @@ import pytest
 from readerstudy.analytics.actions import export_snapshot, make_snapshot
 from readerstudy.analytics.exports import tables
 from readerstudy.analytics.figures import FIGURES
-from readerstudy.analytics.queries import gather
+from readerstudy.analytics.gathering import gather
 from readerstudy.analytics.recompute import inputs_from, read_zip
 from readerstudy.audit.models import Entry
 from readerstudy.statistics.csv_tables import read_metrics, read_scores
@@ -59,7 +59,7 @@ def test_zip_holds_every_table_figure_and_checksum(archive: Path) -> None:
     files = read_zip(archive)
     expected = {
         "scores.csv", "scores_noise.csv", "scores_wide.csv", "metrics.csv", "metrics_by_modality.csv",
-        "metrics_images.csv", "study.json", "statistics.json", "README.txt", "CHECKSUMS.sha256",
+        "metrics_images.csv", "sessions.csv", "study.json", "statistics.json", "README.txt", "CHECKSUMS.sha256",
     }  # fmt: skip
     figures = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "pdf", "png")}
     assert set(files) == expected | figures

@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 from django.http import Http404
 
-from readerstudy.analytics.queries import (
-    NotAnalysable,
-    StudyBlinded,
-    analyst_study,
-    gather,
-    image_rows,
-    score_rows,
-)
+from readerstudy.analytics.gathering import gather, image_rows
+from readerstudy.analytics.queries import NotAnalysable, StudyBlinded, analyst_study
+from readerstudy.analytics.readings import score_rows
 from readerstudy.reconstructions.models import Reconstruction
 from readerstudy.schedules.models import Pane
 from tests.analytics.factories import ARMS, Shape, add_member, make_study
@@ -76,12 +71,12 @@ def test_only_analysts_and_coordinators_find_the_study() -> None:
             analyst_study(stranger, study.pk)
 
 
-def test_pairs_are_refused_with_a_sentence() -> None:
+def test_an_image_shown_a_third_time_is_refused_with_a_sentence() -> None:
     study = make_study(Shape(slices=2, readers=1))
     pane = Pane.objects.filter(presentation__session__schedule__study=study).first()
     assert pane is not None
     Pane.objects.create(presentation=pane.presentation, index=1, arm=pane.arm, run=pane.run)
-    with pytest.raises(NotAnalysable, match="compares pairs"):
+    with pytest.raises(NotAnalysable, match="more often than twice"):
         score_rows(study)
 
 

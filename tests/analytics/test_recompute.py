@@ -13,7 +13,7 @@ import pytest
 
 from readerstudy.analytics.__main__ import main
 from readerstudy.analytics.exports import checksums
-from readerstudy.analytics.inputs import InputError, ScoreLine, from_csv
+from readerstudy.analytics.lines import InputError, ScoreLine, from_csv
 from readerstudy.analytics.recompute import differences, recompute, same
 
 ROOT = Path(__file__).parents[2]

@@ -56,7 +56,7 @@ def test_snapshot_holds_the_contract_and_the_study() -> None:
     assert list(document["secondary"]) == ["noise"]
     assert document["metrics"]["restormer"]["psnr"]["n_patients"] == 6
     assert document["distribution"]["tv_recon"]["NA"] == 1
-    assert "simulated" in made.scores_csv.splitlines()[0] and "simulated" in made.metrics_csv.splitlines()[0]
+    assert all("simulated" in text.splitlines()[0] for text in made.tables.values())
     opinion = document["arms"]["diffusion_unet"]["opinion"]["mean_score"]
     assert opinion["ci_low"] < opinion["value"] < opinion["ci_high"]
 

@@ -58,7 +58,7 @@ def test_downloads_after_unblinding(
     assert client.get(address(study, "statistics")).content.decode() == made.statistics
     assert client.get(address(study, "export")).content.startswith(b"PK")
     scores = client.get(address(study, "table", name="scores.csv")).content.decode()
-    assert scores and made.scores_csv.startswith(scores)
+    assert scores and made.tables["scores"].startswith(scores)
     svg = client.get(address(study, "figure", name="means", kind="svg"))
     assert svg["Content-Type"] == "image/svg+xml" and "private, no-store" in svg["Cache-Control"]
     assert client.get(address(study, "figure", name="means", kind="pdf")).content.startswith(b"%PDF")

@@ -197,7 +197,7 @@ def test_a_replaced_reader_s_place_is_taken_from_the_reserve_to_the_end() -> Non
     lock_study(world.study, world.coordinator)
     study = unblind_study(world.study, world.second)
     made = make_snapshot(study, world.analyst)
-    assert all(f",{reader}," in made.scores_csv for reader in ("R1", "R2", "R3")), "all are reported"
+    assert all(f",{reader}," in made.tables["scores"] for reader in ("R1", "R2", "R3")), "all are reported"
     assert list(verify_study(study)) == []
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def snapshot(monkeypatch: pytest.MonkeyPatch) -> Snapshot:
-    monkeypatch.setattr("readerstudy.analytics.queries.DRAWS", 50)
+    monkeypatch.setattr("readerstudy.analytics.gathering.DRAWS", 50)
     world = make_open(sessions={"number": 1})
     read_all(world)
     close_study(world.study, world.coordinator)
@@ -44,7 +44,8 @@ def test_a_changed_number_is_named(snapshot: Snapshot) -> None:
 
 
 def test_changed_scores_are_found(snapshot: Snapshot) -> None:
-    found = faults(snapshot, scores_csv=snapshot.scores_csv.replace(",1,P-", ",2,P-", 1))
+    changed = snapshot.tables["scores"].replace(",1,P-", ",2,P-", 1)
+    found = faults(snapshot, tables=snapshot.tables | {"scores": changed})
     assert "no longer holds the inputs" in found and "from other scores than the study holds" in found
 
 

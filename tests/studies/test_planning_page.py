@@ -117,7 +117,7 @@ def _pilot(client: Client, state: str, scores: str) -> Study:
     Membership.objects.create(study=study, user=client.user, role="coordinator")  # type: ignore[attr-defined]
     if scores:
         Snapshot.objects.create(
-            study=study, inputs_hash="f" * 64, statistics="{}", scores_csv=scores, metrics_csv="",
+            study=study, inputs_hash="f" * 64, statistics="{}", tables={"scores": scores},
             chain_head="0" * 64, simulated=False,
         )  # fmt: skip
     return study
