@@ -37,13 +37,14 @@ PAIRWISE = "the study compares pairs, so that its images have no scores"
 WITHOUT_FLAGGED = "without sessions whose display check was flagged"
 
 
-def compute(inputs: Inputs) -> dict[str, Any]:
+def compute(inputs: Inputs, *, mixed_models: bool = True) -> dict[str, Any]:
     """The contract of ``analyse`` on the primary criterion, with the study's facts and further sections.
 
-    In a pairwise study the sections of scores are empty, and ``pairs`` holds what was judged.
+    ``mixed_models=False`` leaves out what takes seconds. In a pairwise study the sections of scores are empty,
+    and ``pairs`` holds what was judged.
     """
     facts = inputs.facts
-    scored = _pairwise(inputs) if facts.pairwise else _scored(inputs)
+    scored = _pairwise(inputs) if facts.pairwise else _scored(inputs, mixed_models)
     return {
         "notice": RESEARCH_USE,
         "simulated": facts.simulated,
@@ -56,12 +57,12 @@ def compute(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def _scored(inputs: Inputs) -> dict[str, Any]:
+def _scored(inputs: Inputs, mixed_models: bool) -> dict[str, Any]:
     facts = inputs.facts
     lines = inputs.scores_of(facts.primary_criterion)
     primary = planned(lines, facts)
     table = score_table(primary)
-    document = analyse(table, arm_metrics(inputs), facts.categories, facts.seed, facts.draws)
+    document = analyse(table, arm_metrics(inputs), facts.categories, facts.seed, facts.draws, clmm=mixed_models)
     modalities = _modalities(document, table)
     return {
         **document,

@@ -76,7 +76,7 @@ def study_facts(study: Study) -> StudyFacts:
         plan_hash=study.plan_hash,
         plan=study.plan,
         criteria=criteria,
-        categories=sorted(int(category) for category in texts),
+        categories=[] if is_pairwise(study) else sorted(int(category) for category in texts),
         arms=_arm_facts(study),
         readers=[reader.pseudonym for reader in study.readers.all()],
         seed=SEED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
+from django.http import Http404
 
 from readerstudy.accounts.models import User
 from readerstudy.analytics.models import Snapshot
@@ -37,6 +38,15 @@ def require_unblinded(study: Study) -> None:
 
 def latest_snapshot(study: Study) -> Snapshot | None:
     return study.snapshots.order_by("-made_at").first()
+
+
+def unblinded_study(user: User | AnonymousUser, pk: UUID | str) -> tuple[Study, Snapshot]:
+    """Study and numbers for its analysts and coordinators, or 404: before unblinding there is nothing to fetch."""
+    study = analyst_study(user, pk)
+    snapshot = latest_snapshot(study) if study.state == Study.State.UNBLINDED else None
+    if snapshot is None:
+        raise Http404
+    return study, snapshot
 
 
 def pending_job(study: Study) -> Job | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from readerstudy.analytics.paper import PAPER, PaperFigures
-from readerstudy.analytics.wording import Printed, estimate, number, p_value, with_spread
+from readerstudy.analytics.wording import Lens, Printed, number
 
 Document = Mapping[str, Any]
 
@@ -122,24 +122,24 @@ def _paper(arm: Mapping[str, Any]) -> PaperFigures | None:
 
 
 def opinions(document: Document) -> list[OpinionRow]:
-    rows = []
+    lens, rows = Lens(document), []
     for arm in document["study"]["arms"]:
         block = document["arms"].get(arm["key"])
         if block is None:
             continue
-        opinion, agreement = block["opinion"], block["agreement"]
+        opinion, agreement = ("arms", arm["key"], "opinion"), ("arms", arm["key"], "agreement")
         rows.append(
             OpinionRow(
                 arm["title"],
                 arm["role"],
                 block["n_scores"],
-                estimate(opinion["mean_score"]),
-                estimate(opinion["mean_score_patients"]),
-                estimate(opinion["mean_score_slices_readers"]),
-                number(opinion["standard_deviation"]),
-                estimate(agreement["fleiss_kappa"]),
-                estimate(agreement["percent_agreement"], 1, 100),
-                estimate(opinion["cannot_judge"], 1, 100),
+                lens.at(*opinion, "mean_score"),
+                lens.at(*opinion, "mean_score_patients"),
+                lens.at(*opinion, "mean_score_slices_readers"),
+                lens.number(*opinion, "standard_deviation"),
+                lens.at(*agreement, "fleiss_kappa"),
+                lens.at(*agreement, "percent_agreement", digits=1, scale=100),
+                lens.at(*opinion, "cannot_judge", digits=1, scale=100),
                 _paper(arm),
             )
         )
@@ -148,63 +148,64 @@ def opinions(document: Document) -> list[OpinionRow]:
 
 def agreements(document: Document) -> list[AgreementRow]:
     """Further coefficients per arm; the pooled row last, since differences between arms inflate it."""
-    blocks = [(arm["title"], document["arms"].get(arm["key"])) for arm in document["study"]["arms"]]
-    blocks.append((POOLED, document["pooled"]))
+    lens = Lens(document)
+    rows: list[tuple[str, tuple[str, ...]]] = [
+        (arm["title"], ("arms", arm["key"])) for arm in document["study"]["arms"] if arm["key"] in document["arms"]
+    ]
+    if rows:
+        rows.append((POOLED, ("pooled",)))
     return [
-        AgreementRow(title, [estimate(block["agreement"][key]) for key in ["fleiss_kappa", *COEFFICIENTS]])
-        for title, block in blocks
-        if block is not None
+        AgreementRow(title, [lens.at(*path, "agreement", key) for key in ["fleiss_kappa", *COEFFICIENTS]])
+        for title, path in rows
     ]
 
 
 def comparisons(document: Document) -> list[ComparisonRow]:
-    titles = {arm["key"]: arm["title"] for arm in document["study"]["arms"]}
+    lens, titles = Lens(document), {arm["key"]: arm["title"] for arm in document["study"]["arms"]}
     rows = []
-    for pair, planned in zip(document["comparisons"], document["plan_comparisons"], strict=True):
-        earlier, later = pair["arms"]
-        mrmc = pair["mrmc"]
-        undefined = {"undefined": mrmc.get("undefined", "not computed")}
+    for place, planned in enumerate(document["plan_comparisons"]):
+        earlier, later = planned["arms"]
+        pair = ("comparisons", place)
         rows.append(
             ComparisonRow(
                 titles[earlier],
                 titles[later],
                 planned["role"],
-                estimate(mrmc),
-                number(mrmc.get("df", undefined), 1),
-                p_value(mrmc.get("p", undefined)),
-                p_value(planned["p_adjusted"] if planned["p_adjusted"] is not None else undefined),
-                p_value(pair["paired_t"]["p_bonferroni"]),
-                p_value(pair["wilcoxon"]["p_holm"]),
-                estimate(pair["vgc_area"]),
+                lens.at(*pair, "mrmc"),
+                lens.number(*pair, "mrmc", "df", digits=1),
+                lens.p(*pair, "mrmc", "p"),
+                lens.p("plan_comparisons", place, "p_adjusted"),
+                lens.p(*pair, "paired_t", "p_bonferroni"),
+                lens.p(*pair, "wilcoxon", "p_holm"),
+                lens.at(*pair, "vgc_area"),
             )
         )
     return rows
 
 
 def metrics(document: Document) -> list[MetricRow]:
-    return [_metric_row(arm, "", document["metrics"][arm["key"]], _paper(arm)) for arm in document["study"]["arms"]]
+    return [_metric_row(document, arm, "", _paper(arm)) for arm in document["study"]["arms"]]
 
 
 def metrics_by_modality(document: Document) -> list[MetricRow]:
     return [
-        _metric_row(arm, modality, summary, None)
+        _metric_row(document, arm, modality, None)
         for arm in document["study"]["arms"]
-        for modality, summary in document["metrics"][arm["key"]]["modalities"].items()
+        for modality in document["metrics"][arm["key"]]["modalities"]
     ]
 
 
-def _metric_row(
-    arm: Mapping[str, Any], modality: str, summary: Mapping[str, Any], paper: PaperFigures | None
-) -> MetricRow:
+def _metric_row(document: Document, arm: Mapping[str, Any], modality: str, paper: PaperFigures | None) -> MetricRow:
+    lens, path = Lens(document), ("metrics", arm["key"], *(("modalities", modality) if modality else ()))
+    summary = lens.find(*path)
     latency, distance = summary["latency_ms"], summary["fid_med"]
     timed = latency.get("value") is not None
-    shown = estimate(distance, 1)
-    median = Printed(f"{latency['value']:.0f}", reason=latency["marked"]) if timed else number(latency)
+    shown, median = lens.at(*path, "fid_med", digits=1), lens.at(*path, "latency_ms", digits=0)
     return MetricRow(
-        arm["title"], modality, summary["ssim"].get("n_patients", 0), with_spread(summary["psnr"], 2),
-        with_spread(summary["ssim"], 3), with_spread(summary["nmse"], 2, 1000),
-        Printed(shown.value, shown.interval, distance.get("marked") or shown.reason, shown.method),
-        distance.get("n", 0), median,
+        arm["title"], modality, summary["ssim"].get("n_patients", 0), lens.spread(*path, "psnr"),
+        lens.spread(*path, "ssim", digits=3), lens.spread(*path, "nmse", scale=1000),
+        replace(shown, reason=distance.get("marked") or shown.reason),
+        distance.get("n", 0), replace(median, reason=latency["marked"]) if timed else median,
         f"{latency['p95']:.0f}" if timed else "", _runs(arm), paper,
     )  # fmt: skip
 
@@ -220,77 +221,74 @@ def _runs(arm: Mapping[str, Any]) -> str:
 
 
 def modality_means(document: Document) -> list[ModalityRow]:
-    rows = []
-    for arm in document["study"]["arms"]:
-        blocks = [found.get(arm["key"]) for found in document["modalities"].values()]
-        absent: dict[str, Any] = {"undefined": "no slice of this modality"}
-        rows.append(ModalityRow(arm["title"], [estimate(b["opinion"]["mean_score"] if b else absent) for b in blocks]))
-    return rows
+    lens = Lens(document)
+    return [
+        ModalityRow(
+            arm["title"],
+            [lens.at("modalities", name, arm["key"], "opinion", "mean_score") for name in document["modalities"]],
+        )
+        for arm in document["study"]["arms"]
+    ]
 
 
 def readers(document: Document) -> list[ReaderRow]:
-    rows = []
-    for name, found in document["readers"].items():
-        own = document["intra_reader"].get(name, {})
-        absent = {"undefined": "no repeated readings"}
-        rows.append(
-            ReaderRow(
-                name,
-                estimate(found["bias"]),
-                estimate(found["correlation_with_others"]),
-                estimate(own.get("exact_repeat_share", absent), 1, 100),
-                estimate(own.get("weighted_kappa_quadratic", absent)),
-            )
+    lens = Lens(document)
+    return [
+        ReaderRow(
+            name,
+            lens.at("readers", name, "bias"),
+            lens.at("readers", name, "correlation_with_others"),
+            lens.at("intra_reader", name, "exact_repeat_share", digits=1, scale=100),
+            lens.at("intra_reader", name, "weighted_kappa_quadratic"),
         )
-    return rows
+        for name in document["readers"]
+    ]
 
 
-def regression(fit: Mapping[str, Any]) -> list[tuple[str, Printed]]:
+def regression(document: Document, *path: str) -> list[tuple[str, Printed]]:
     """What is known of mean score against FID-Med; no p value, which few points can't carry."""
+    lens = Lens(document)
+    fit = lens.find(*path)
     if "value" in fit and fit["value"] is None:
-        return [("Regression", number(fit))]
+        return [("Regression", lens.number(*path))]
     loo = [number(value, 2).value for value in fit["leave_one_out_pearson"]]
     return [
         ("Points", Printed(str(fit["n"]))),
-        ("Slope (points per unit of FID-Med)", estimate(fit["slope"], 4)),
-        ("Intercept", estimate(fit["intercept"])),
-        ("Pearson's r", estimate(fit["pearson"], 3)),
-        ("Spearman's rho", estimate(fit["spearman"], 3)),
-        ("Kendall's tau-b", estimate(fit["kendall"], 3)),
+        ("Slope (points per unit of FID-Med)", lens.at(*path, "slope", digits=4)),
+        ("Intercept", lens.at(*path, "intercept")),
+        ("Pearson's r", lens.at(*path, "pearson", digits=3)),
+        ("Spearman's rho", lens.at(*path, "spearman", digits=3)),
+        ("Kendall's tau-b", lens.at(*path, "kendall", digits=3)),
         ("Pearson's r, each point left out in turn", Printed(", ".join(loo) or "none")),
     ]
 
 
 def omnibus(document: Document) -> list[tuple[str, str, Printed]]:
     """Tests over all arms at once."""
-    omnibus, latency = document["omnibus"], document["latency"]
-    friedman = omnibus["friedman"]
-    found: list[tuple[str, str, Any, str]] = [
-        ("All arms equal, F", "f", omnibus["mrmc"], "readers and slices random: headline"),
-        ("Friedman", "chi2", friedman, "slice means; conditional on these readers"),
-        ("Latency, Welch's ANOVA", "f", latency.get("welch", latency), "compared arms"),
-        ("Latency, classic ANOVA", "f", latency.get("anova", latency), "compared arms"),
+    lens = Lens(document)
+    found: list[tuple[str, str, tuple[str, ...]]] = [
+        ("All arms equal, F (readers and slices random: headline)", "f", ("omnibus", "mrmc")),
+        ("Friedman (slice means; conditional on these readers)", "chi2", ("omnibus", "friedman")),
+        ("Latency, Welch's ANOVA (compared arms)", "f", ("latency", "welch")),
+        ("Latency, classic ANOVA (compared arms)", "f", ("latency", "anova")),
     ]
-    return [
-        (f"{title} ({note})", number(data.get(key, data), 2).value, p_value(data.get("p", data)))
-        for title, key, data, note in found
-    ]
+    return [(title, lens.number(*path, key).value, lens.p(*path, "p")) for title, key, path in found]
 
 
 def mixed_models(document: Document) -> list[tuple[str, str, Printed]]:
     """Log odds of a higher score against the first arm, for both cumulative link mixed models."""
-    titles = {arm["key"]: arm["title"] for arm in document["study"]["arms"]}
+    lens, titles = Lens(document), {arm["key"]: arm["title"] for arm in document["study"]["arms"]}
     named = (
         ("clmm_crossed", "random slice, reader, slice × arm, reader × arm (confirms the headline)"),
         ("clmm", "random intercepts of slice and reader (conditional on these readers)"),
     )
     rows = []
     for key, name in named:
-        model = document["omnibus"][key]
-        if "log_odds" not in model:
-            rows.append((name, "", number(model)))
+        odds = lens.find("omnibus", key, "log_odds")
+        if "undefined" in odds:
+            rows.append((name, "", lens.number("omnibus", key, "log_odds")))
             continue
-        rows += [(name, titles.get(arm, arm), estimate(value)) for arm, value in model["log_odds"].items()]
+        rows += [(name, titles.get(arm, arm), lens.at("omnibus", key, "log_odds", arm)) for arm in odds]
     return rows
 
 
@@ -303,22 +301,22 @@ def facts(document: Document) -> list[tuple[str, str]]:
         ("arms", str(len(study["arms"]))),
         ("slices", str(max((block["n_slices"] for block in blocks), default=0))),
         ("patients", str(max(patients, default=0))),
-        ("readers", str(pooled["n_readers"])),
-        ("scores", str(pooled["n_scores"])),
+        ("readers", str(pooled.get("n_readers", len(study["readers"])))),
+        ("scores", str(pooled.get("n_scores", 0))),
     ]
 
 
 def secondary(document: Document) -> list[SecondaryRow]:
-    titles = {arm["key"]: arm["title"] for arm in document["study"]["arms"]}
+    lens, titles = Lens(document), {arm["key"]: arm["title"] for arm in document["study"]["arms"]}
     return [
         SecondaryRow(
             found["title"],
             titles[arm],
-            estimate(block["opinion"]["mean_score"]),
-            estimate(block["agreement"]["fleiss_kappa"]),
+            lens.at("secondary", key, "arms", arm, "opinion", "mean_score"),
+            lens.at("secondary", key, "arms", arm, "agreement", "fleiss_kappa"),
         )
-        for found in document["secondary"].values()
-        for arm, block in found["arms"].items()
+        for key, found in document["secondary"].items()
+        for arm in found["arms"]
     ]
 
 
@@ -333,15 +331,16 @@ def warnings(document: Document) -> list[str]:
 
 def slice_metrics(document: Document) -> list[SliceMetricRow]:
     """Metrics of single slices against scores; the share of pairs ordered alike is the headline."""
+    lens = Lens(document)
     titles = {"psnr": "PSNR", "ssim": "SSIM", "nmse": "NMSE", "feature_distance": "Feature distance"}
     return [
         SliceMetricRow(
             modality,
             titles[metric],
-            estimate(found["pair_order_share"], 1, 100),
-            estimate(found["within_slices"]),
-            estimate(found["between_arms"]),
+            lens.at("slice_metrics", modality, metric, "pair_order_share", digits=1, scale=100),
+            lens.at("slice_metrics", modality, metric, "within_slices"),
+            lens.at("slice_metrics", modality, metric, "between_arms"),
         )
         for modality, metrics in document["slice_metrics"].items()
-        for metric, found in metrics.items()
+        for metric in metrics
     ]

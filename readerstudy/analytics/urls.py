@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from readerstudy.analytics import views
+from readerstudy.analytics import explore_views, views
 
 app_name = "analytics"
 urlpatterns = [
@@ -13,4 +13,9 @@ urlpatterns = [
     path("export.zip", views.export, name="export"),
     path("statistics.json", views.statistics, name="statistics"),
     path("tables/<str:name>", views.table, name="table"),
+    path("number/", explore_views.number_behind, name="number"),
+    path("images/", explore_views.open_images, name="open_images"),
+    path("slices/<str:name>/", explore_views.slice_view, name="slice"),
+    path("slices/<str:name>/<str:arm>.png", explore_views.thumbnail, name="thumbnail"),
+    path("slices/<str:name>/<str:arm>/pixels/", explore_views.pixels, name="pixels"),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.analytics import actions, exports, figures, progress, report
+from readerstudy.analytics.compute import document_text
+from readerstudy.analytics.filters import FilterError, Part, part_of
 from readerstudy.analytics.inputs import inputs_of
 from readerstudy.analytics.models import Snapshot
 from readerstudy.analytics.queries import (
@@ -20,6 +21,7 @@ from readerstudy.analytics.queries import (
     failed_job,
     latest_snapshot,
     pending_job,
+    unblinded_study,
 )
 from readerstudy.studies.models import Study
 
@@ -34,7 +36,11 @@ def results(request: HttpRequest, study: UUID) -> HttpResponse:
     snapshot = latest_snapshot(found)
     if snapshot is None:
         return render(request, "analytics/pending.html", _job_context(found))
-    return render(request, "analytics/results.html", {**_job_context(found), **_page(found, snapshot)})
+    try:
+        part = part_of(snapshot, request.GET)
+    except FilterError as error:
+        return render(request, "error.html", {"title": "No such part", "sentence": str(error)}, status=400)
+    return render(request, "analytics/results.html", {**_job_context(found), **_page(found, snapshot, part)})
 
 
 @login_required
@@ -66,10 +72,15 @@ def status(request: HttpRequest, study: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def figure(request: HttpRequest, study: UUID, name: str, kind: str) -> HttpResponse:
-    found, snapshot = _unblinded(request, study)
+    found, snapshot = unblinded_study(request.user, study)
     if name not in figures.FIGURES or kind not in figures.FORMATS:
         raise Http404
-    response = HttpResponse(figures.rendered(name, snapshot.statistics, kind), content_type=figures.FORMATS[kind])
+    try:
+        part = part_of(snapshot, request.GET)
+    except FilterError as error:
+        raise Http404 from error
+    statistics = document_text(part.document) if part.chosen else snapshot.statistics
+    response = HttpResponse(figures.rendered(name, statistics, kind), content_type=figures.FORMATS[kind])
     if "download" in request.GET or kind == "pdf":
         response["Content-Disposition"] = f'attachment; filename="{_stem(found)}-{name}.{kind}"'
     return _private(response)
@@ -78,7 +89,7 @@ def figure(request: HttpRequest, study: UUID, name: str, kind: str) -> HttpRespo
 @login_required
 @require_GET
 def export(request: HttpRequest, study: UUID) -> HttpResponse:
-    found, snapshot = _unblinded(request, study)
+    found, snapshot = unblinded_study(request.user, study)
     content = actions.export_snapshot(snapshot, request.user)  # type: ignore[arg-type]
     return _download(content, "application/zip", f"{_stem(found)}.zip")
 
@@ -86,7 +97,7 @@ def export(request: HttpRequest, study: UUID) -> HttpResponse:
 @login_required
 @require_GET
 def statistics(request: HttpRequest, study: UUID) -> HttpResponse:
-    found, snapshot = _unblinded(request, study)
+    found, snapshot = unblinded_study(request.user, study)
     return _download(snapshot.statistics.encode(), "application/json", f"{_stem(found)}-statistics.json")
 
 
@@ -94,31 +105,23 @@ def statistics(request: HttpRequest, study: UUID) -> HttpResponse:
 @require_GET
 def table(request: HttpRequest, study: UUID, name: str) -> HttpResponse:
     """One CSV table of the export."""
-    found, snapshot = _unblinded(request, study)
+    found, snapshot = unblinded_study(request.user, study)
     made = exports.tables(inputs_of(snapshot.statistics, snapshot.tables))
     if name not in made or not name.endswith(".csv"):
         raise Http404
     return _download(made[name].encode(), "text/csv; charset=utf-8", f"{_stem(found)}-{name}")
 
 
-def _unblinded(request: HttpRequest, study: UUID) -> tuple[Study, Snapshot]:
-    """Study and numbers, or 404: before unblinding there is nothing to fetch."""
-    found = analyst_study(request.user, study)
-    snapshot = latest_snapshot(found) if found.state == Study.State.UNBLINDED else None
-    if snapshot is None:
-        raise Http404
-    return found, snapshot
-
-
 def _job_context(study: Study) -> dict[str, Any]:
     return {"study": study, "job": pending_job(study), "failed": failed_job(study)}
 
 
-def _page(study: Study, snapshot: Snapshot) -> dict[str, Any]:
-    document = json.loads(snapshot.statistics)
+def _page(study: Study, snapshot: Snapshot, part: Part) -> dict[str, Any]:
+    document = part.document
     return {
         "study": study,
         "snapshot": snapshot,
+        "part": part,
         "document": document,
         "opinions": report.opinions(document),
         "coefficients": ["Fleiss' kappa", *report.COEFFICIENTS.values()],
@@ -131,8 +134,8 @@ def _page(study: Study, snapshot: Snapshot) -> dict[str, Any]:
         "modalities": list(document["modalities"]),
         "modality_means": report.modality_means(document),
         "readers": report.readers(document),
-        "regression": report.regression(document["correlation"]["fid_med"]),
-        "regression_by_modality": report.regression(document["correlation_by_modality"]),
+        "regression": report.regression(document, "correlation", "fid_med"),
+        "regression_by_modality": report.regression(document, "correlation_by_modality"),
         "figures": [(name, kind.title, kind.caption) for name, kind in figures.FIGURES.items()],
         "figure_kinds": list(figures.FORMATS),
         "secondary": report.secondary(document),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Printed:
-    """``value`` and ``interval`` as text; ``reason`` says why there is none."""
+    """``value`` and ``interval`` as text; ``reason`` says why there is none; ``path`` leads to what is behind it."""
 
     value: str
     interval: str = ""
     reason: str = ""
     method: str = ""
+    path: str = ""
 
 
 UNDEFINED = "undefined"
@@ -62,3 +63,40 @@ def with_spread(data: Mapping[str, Any], digits: int, scale: float = 1.0) -> Pri
     if not isinstance(spread, Mapping):
         text += f" ± {scale * spread:.{digits}f}"
     return Printed(text, reason=data["marked"])
+
+
+@dataclass(frozen=True)
+class Lens:
+    """Numbers of a document printed by their path, as ``at("arms", "tv_recon", "opinion", "mean_score")``."""
+
+    document: Mapping[str, Any]
+
+    def find(self, *path: str | int) -> Any:
+        """What stands at a path; an undefined number where there is nothing."""
+        found: Any = self.document
+        for key in path:
+            try:
+                found = found[key]
+            except (KeyError, IndexError, TypeError):
+                reason = found.get("undefined", "not computed") if isinstance(found, Mapping) else "not computed"
+                return {"value": None, "undefined": reason}
+        return found
+
+    def at(self, *path: str | int, digits: int = 2, scale: float = 1.0) -> Printed:
+        """An estimate with its interval."""
+        return self._named(estimate(self.find(*path), digits, scale), path)
+
+    def number(self, *path: str | int, digits: int = 2) -> Printed:
+        return self._named(number(self.find(*path), digits), path)
+
+    def p(self, *path: str | int) -> Printed:
+        """A p value; the path behind it is that of its test."""
+        return self._named(p_value(self.find(*path)), path[:-1])
+
+    def spread(self, *path: str | int, digits: int = 2, scale: float = 1.0) -> Printed:
+        """A mean with the SD over patients."""
+        return self._named(with_spread(self.find(*path), digits, scale), path)
+
+    @staticmethod
+    def _named(printed: Printed, path: tuple[str | int, ...]) -> Printed:
+        return replace(printed, path="/".join(map(str, path)))

@@ -16,17 +16,19 @@ THUMBNAIL = 256
 
 def png(row: Slice, longest: int | None = None) -> bytes:
     """The slice in its own window, in true proportions; at most ``longest`` pixels on the longer side."""
-    case = row.case
-    grey = window_to_grey(
-        pixels(row), case.slope, case.intercept, row.window_center, row.window_width, inverted=case.inverted
-    )
+    return png_of(pixels(row), row.case, row.window_center, row.window_width, longest)
+
+
+def png_of(stored: NDArray[np.uint16], case: Case, center: float, width: float, longest: int | None = None) -> bytes:
+    """Stored numbers (rows, columns) on the case's grid in a window of physical units, as ``png`` does."""
+    grey = window_to_grey(stored, case.slope, case.intercept, center, width, inverted=case.inverted)
     image = Image.fromarray(grey)
-    width, height = _display_size(case)
-    if longest and max(width, height) > longest:
-        shrink = longest / max(width, height)
-        width, height = max(1, round(width * shrink)), max(1, round(height * shrink))
-    if (width, height) != image.size:
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
+    across, down = _display_size(case)
+    if longest and max(across, down) > longest:
+        shrink = longest / max(across, down)
+        across, down = max(1, round(across * shrink)), max(1, round(down * shrink))
+    if (across, down) != image.size:
+        image = image.resize((across, down), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
     image.save(stream, "PNG")
     return stream.getvalue()
