@@ -9,11 +9,12 @@ from django.db import transaction
 
 from readerstudy.accounts.models import User
 from readerstudy.analytics.compute import code_version, compute, document_text
-from readerstudy.analytics.exports import build_zip
+from readerstudy.analytics.deposit import Deposit, deposit_files
+from readerstudy.analytics.exports import build_zip, export_files, pack
 from readerstudy.analytics.gathering import gather
 from readerstudy.analytics.inputs import Inputs, inputs_of
 from readerstudy.analytics.models import Snapshot
-from readerstudy.analytics.queries import pending_job, require_unblinded
+from readerstudy.analytics.queries import pending_job, require_unblinded, source_terms
 from readerstudy.audit.actions import head, record
 from readerstudy.jobs.actions import submit
 from readerstudy.jobs.models import Job
@@ -68,4 +69,15 @@ def export_snapshot(snapshot: Snapshot, by: User) -> bytes:
     with transaction.atomic():
         data = {"sha256": hashlib.sha256(content).hexdigest()}
         record(snapshot.study.chain, by.handle, "snapshot.export", f"snapshot:{snapshot.pk}", data)
+    return content
+
+
+def deposit_snapshot(snapshot: Snapshot, deposit: Deposit, by: User) -> bytes:
+    """The zip of a snapshot for a repository; recorded like an export, with the terms that were chosen."""
+    inputs = inputs_of(snapshot.statistics, snapshot.tables)
+    export = export_files(snapshot.statistics, inputs, snapshot.chain_head)
+    content = pack(deposit_files(export, deposit, inputs.facts, source_terms(snapshot.study)))
+    with transaction.atomic():
+        data = {"sha256": hashlib.sha256(content).hexdigest(), "licence": deposit.licence.title}
+        record(snapshot.study.chain, by.handle, "snapshot.deposit", f"snapshot:{snapshot.pk}", data)
     return content

@@ -14,11 +14,14 @@ from readerstudy.analytics.lines import MarkLine
 from readerstudy.analytics.summaries import undefined
 from readerstudy.statistics.estimate import FloatArray, as_json
 from readerstudy.statistics.intervals import MINIMUM_PATIENTS, Clusters
+from readerstudy.statistics.ledger import Shown, StructureMarks, ledger
 from readerstudy.statistics.rates import arm_rates, mark_agreement, rate_ratio
 
 ANY = "any label"
 NO_LABELS = "the protocol has no labels"
 NOTHING_READ = "no image was read"
+INVENTED = "invented structure"
+GRAVE = "could change the report"
 Cell = tuple[str, str, str]
 
 
@@ -92,3 +95,33 @@ def _of_label(grid: Grid, marks: Sequence[MarkLine]) -> dict[str, Any]:
         ],
         "agreement": {arm: as_json(mark_agreement(cube[:, a], grid.clusters)) for a, arm in enumerate(grid.arms)},
     }
+
+
+def fidelity_section(inputs: Inputs) -> dict[str, Any]:
+    """The hallucination ledger: lost and invented structures per arm, of the images compared with their reference."""
+    facts, shown = inputs.facts, [line for line in inputs.checks if line.done]
+    if not shown:
+        return undefined("no image was compared with its reference")
+    rows = {(line.slice, line.arm, line.reader): number for number, line in enumerate(shown)}
+    patients = {line.slice: line.patient for line in shown}
+    slices, arms = sorted(patients), [arm.key for arm in facts.arms]
+    marks = [mark for mark in inputs.marks if mark.phase == "fidelity" and (mark.slice, mark.arm, mark.reader) in rows]
+    made = ledger(
+        Shown(
+            arms=np.array([arms.index(line.arm) for line in shown], dtype=np.int64),
+            slices=np.array([slices.index(line.slice) for line in shown], dtype=np.int64),
+            readers=np.array([facts.readers.index(line.reader) for line in shown], dtype=np.int64),
+        ),
+        StructureMarks(
+            image=np.array([rows[mark.slice, mark.arm, mark.reader] for mark in marks], dtype=np.int64),
+            invented=np.array([mark.label == INVENTED for mark in marks], dtype=np.bool_),
+            changes_report=np.array([mark.consequence == GRAVE for mark in marks], dtype=np.bool_),
+            confidence=np.array(
+                [np.nan if mark.confidence is None else mark.confidence for mark in marks], dtype=np.float64
+            ),
+        ),
+        arms,
+        Clusters.of_labels([patients[name] for name in slices], "patients", MINIMUM_PATIENTS),
+    )
+    found: dict[str, Any] = as_json(made)
+    return found

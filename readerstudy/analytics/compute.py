@@ -15,13 +15,14 @@ import numpy as np
 import readerstudy.statistics
 from readerstudy.analytics import slice_metrics as per_slice
 from readerstudy.analytics import summaries
-from readerstudy.analytics.annotations import annotations_section
+from readerstudy.analytics.annotations import annotations_section, fidelity_section
 from readerstudy.analytics.guesses import blinding_section
 from readerstudy.analytics.inputs import RESEARCH_USE, Inputs
+from readerstudy.analytics.ladders import ladders
 from readerstudy.analytics.lines import CANNOT_JUDGE, ScoreLine, SetLine
 from readerstudy.analytics.pairs import pairs_section
 from readerstudy.analytics.plan import plan_comparisons, planned
-from readerstudy.analytics.sittings import on_good_displays, pace_section
+from readerstudy.analytics.sittings import pace_section, without_flagged_displays
 from readerstudy.statistics.analyse import analyse
 from readerstudy.statistics.correlation import metric_correlation
 from readerstudy.statistics.csv_tables import FidRow, MetricsTable
@@ -30,11 +31,10 @@ from readerstudy.statistics.latency import latency
 from readerstudy.statistics.table import ScoreRow, ScoreTable
 
 SOURCES = (
-    "annotations.py", "compute.py", "guesses.py", "inputs.py", "lines.py", "pairs.py", "plan.py", "sittings.py",
-    "slice_metrics.py", "summaries.py",
+    "annotations.py", "compute.py", "guesses.py", "inputs.py", "ladders.py", "lines.py", "pairs.py", "plan.py",
+    "sittings.py", "slice_metrics.py", "summaries.py",
 )  # fmt: skip
 PAIRWISE = "the study compares pairs, so that its images have no scores"
-WITHOUT_FLAGGED = "without sessions whose display check was flagged"
 
 
 def compute(inputs: Inputs, *, mixed_models: bool = True) -> dict[str, Any]:
@@ -53,6 +53,7 @@ def compute(inputs: Inputs, *, mixed_models: bool = True) -> dict[str, Any]:
         **scored,
         "metrics": summaries.metrics(facts, inputs.images, inputs.sets),
         "annotations": annotations_section(inputs),
+        "fidelity": fidelity_section(inputs),
         "blinding": blinding_section(inputs),
     }
 
@@ -69,7 +70,8 @@ def _scored(inputs: Inputs, mixed_models: bool) -> dict[str, Any]:
         "plan_comparisons": plan_comparisons(facts, document["comparisons"]),
         "modalities": modalities,
         "secondary": _secondary(inputs),
-        "sensitivity": _sensitivity(inputs),
+        "sensitivity": {"without_flagged_displays": without_flagged_displays(inputs, table)},
+        "ladders": ladders(inputs, table),
         "correlation_by_modality": _correlation_by_modality(inputs.sets, modalities),
         "slice_metrics": per_slice.slice_metrics(table, inputs.images),
         "distribution": summaries.distribution(facts, lines),
@@ -99,6 +101,7 @@ def _pairwise(inputs: Inputs) -> dict[str, Any]:
         "modalities": {},
         "secondary": {},
         "sensitivity": {},
+        "ladders": {},
         "correlation_by_modality": summaries.undefined(PAIRWISE),
         "slice_metrics": {},
         "distribution": {},
@@ -108,17 +111,6 @@ def _pairwise(inputs: Inputs) -> dict[str, Any]:
         "draws": facts.draws,
         "pairs": pairs_section(inputs),
     }
-
-
-def _sensitivity(inputs: Inputs) -> dict[str, Any]:
-    """The headline again without what one may doubt; whatever the plan says, the primary numbers stay."""
-    facts, kept = inputs.facts, on_good_displays(inputs)
-    if kept is None:
-        return {WITHOUT_FLAGGED: summaries.undefined("no display check was flagged")}
-    if not any(line.score for line in kept):
-        return {WITHOUT_FLAGGED: summaries.undefined("no score is left without the flagged displays")}
-    again = analyse(score_table(planned(kept, facts)), None, facts.categories, facts.seed, facts.draws, clmm=False)
-    return {WITHOUT_FLAGGED: {"arms": again["arms"], "comparisons": again["comparisons"]}}
 
 
 def document_text(document: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from readerstudy.analytics.circumstances import circumstances
 from readerstudy.analytics.inputs import RESEARCH_USE, StudyFacts
 
 FILES = {
@@ -11,13 +12,18 @@ FILES = {
     "scores.csv": "Scores on the primary criterion, one row per planned reading.",
     "scores_wide.csv": "The same scores, one column per reader.",
     "pairs.csv": "Choices of a pairwise study, one row per planned comparison and criterion.",
+    "annotations.json": "The same marks with points as numbers, and how their coordinates are counted.",
     "annotations.csv": "Marks that readers drew on images, in image coordinates; deleted ones are left out.",
     "fidelity_images.csv": "Images that were shown again beside their reference, marked or not.",
     "guesses.csv": "What readers took images' arms for, after their last session.",
     "sessions.csv": "Sittings of each reader: how much was read, and on which display.",
+    "readers.csv": "What readers said about themselves, by pseudonym; only what the protocol asks for.",
     "metrics.csv": "FID-Med of each compared arm over all its images.",
     "metrics_by_modality.csv": "FID-Med of each compared arm in each modality.",
     "metrics_images.csv": "PSNR, SSIM, NMSE, feature distance and latency of every image.",
+    "tables.xlsx": "Every table as a sheet of one workbook, behind a sheet with this dictionary.",
+    "analysis.R": "The headline numbers again in R, beside those of statistics.json: Rscript analysis.R",
+    "imrmc_not_applicable.txt": "Why there is no table for iMRMC.",
     "statistics.json": "All statistics in full double precision.",
     "README.txt": "This text.",
     "CHECKSUMS.sha256": "SHA-256 of every file; check with: sha256sum -c CHECKSUMS.sha256",
@@ -27,6 +33,7 @@ COLUMNS = {
     "arm": "Key of the arm (a method at a level).",
     "reader": "Pseudonym of the reader, R1 onwards.",
     "score": "Whole number of the scale; NA: the reader could not judge; empty: not read.",
+    "cannot_judge": "Parquet only: true where the reader could not judge; score is then null, as where not read.",
     "patient": "Pseudonym of the patient, the unit of independence.",
     "modality": "CT, MR or US; empty in metrics.csv: all modalities together.",
     "session": "Number of the sitting, from 1.",
@@ -55,6 +62,11 @@ COLUMNS = {
     "display_check": "passed, flagged (failed twice, read nevertheless) or empty (not asked).",
     "screen, pixel_ratio": "Device pixels, width x height, and device pixels per CSS pixel; empty where unknown.",
     "ambient_light, remote_desktop": "As the reader said.",
+    "state": "active: to the end; withdrawn or replaced: left the study, the scores stay.",
+    "years": "Years of experience in reading such images; empty where not asked or not said.",
+    "specialty, conflicts": "The reader's words.",
+    "board": "Board certification: yes, no or in training.",
+    "cases_per_year": "Such examinations read per year, as the reader estimates.",
     "fid_med": "Frechet distance of image features to those of the references, no unit.",
     "fid_med_low, fid_med_high": "95 % interval from a bootstrap of patients.",
     "kid": "Kernel distance of the same features, no unit.",
@@ -69,6 +81,15 @@ COLUMNS = {
     "pixels, weights": "SHA-256 of the image's stored bytes and of the network's weights.",
     "simulated": "1 where the reader (or any reader of the study) is a program and not a person, else 0.",
 }
+FREE_TEXT = (
+    "CSV holds what readers wrote, exactly: text that begins with = + - or @ is text, which some spreadsheet programs\n"
+    "would run as a formula. Open tables.xlsx there, in which no text can become one."
+)
+IMRMC = (
+    "not applicable: no truth\n\n"
+    "iMRMC compares readers' ratings with a known truth of each case; the cases of this study carry no truth label,\n"
+    "for readers judged images and not disease.\n"
+)
 RECOMPUTE = (
     "All numbers of statistics.json follow from these tables, without a database:\n"
     "  python -m readerstudy.analytics recompute EXPORT.zip\n"
@@ -79,22 +100,41 @@ RECOMPUTE = (
 def readme(facts: StudyFacts, names: Sequence[str], chain_head: str) -> str:
     """The text of README.txt for the files that are in this export."""
     simulated = "SIMULATED READERS: the scores were made by a program, not by people.\n" if facts.simulated else ""
+    said = circumstances(facts)
     described = [(name, describe(name, facts)) for name in names]
     parts = [
         f"{facts.title}\nStudy {facts.study}\n{RESEARCH_USE}.\n{simulated}",
+        *(["READ BEFORE THE NUMBERS\n" + "".join(f"  {sentence}\n" for sentence in said)] if said else []),
         f"Protocol (SHA-256)        {facts.protocol_hash}\nAnalysis plan (SHA-256)   {facts.plan_hash}\n"
         f"Head of the audit chain   {chain_head}\n",
         "FILES\n" + "".join(f"  {name}\n      {text}\n" for name, text in described),
         "COLUMNS\n" + "".join(f"  {name}\n      {text}\n" for name, text in COLUMNS.items()),
+        f"FREE TEXT\n{FREE_TEXT}\n",
         f"ARMS\n{_arms(facts)}",
         f"RECOMPUTING\n{RECOMPUTE}\n",
     ]
     return "\n".join(parts)
 
 
+def origin(facts: StudyFacts, chain_head: str) -> list[tuple[str, str]]:
+    """What a file that travels alone says about itself."""
+    marked = [("Simulated readers", "The scores were made by a program, not by people.")] if facts.simulated else []
+    return [
+        ("Study", facts.study),
+        ("Use", f"{RESEARCH_USE}."),
+        *marked,
+        ("Protocol (SHA-256)", facts.protocol_hash),
+        ("Analysis plan (SHA-256)", facts.plan_hash),
+        ("Head of the audit chain", chain_head),
+    ]
+
+
 def describe(name: str, facts: StudyFacts) -> str:
     if name in FILES:
         return FILES[name]
+    if name.startswith("parquet/"):
+        table = name.removeprefix("parquet/").removesuffix(".parquet")
+        return f"{table}.csv with typed columns."
     if name.startswith("figures/"):
         return "A figure of the results page."
     criterion = name.removeprefix("scores_").removesuffix(".csv")

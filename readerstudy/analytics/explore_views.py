@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.views import SignedInRequest
 from readerstudy.analytics import behind, images
 from readerstudy.analytics.definitions import UNKNOWN, Definition, definition
 from readerstudy.analytics.filters import FilterError, part_of
@@ -33,7 +33,7 @@ UNSCORED = {CANNOT_JUDGE: "cannot judge", "": "not read"}
 @login_required
 @require_GET
 @never_cache
-def number_behind(request: HttpRequest, study: UUID) -> HttpResponse:
+def number_behind(request: SignedInRequest, study: UUID) -> HttpResponse:
     """One number: its definition, its n, and the images behind it."""
     found, snapshot = unblinded_study(request.user, study)
     try:
@@ -53,7 +53,7 @@ def number_behind(request: HttpRequest, study: UUID) -> HttpResponse:
         "facts": facts_of(value, document, path),
         "scope": [images.titles(found).get(arm, arm) for arm in scope.arms],
         "chosen": part.chosen,
-        "opened": images.opened(found, _person(request)),
+        "opened": images.opened(found, request.user),
         "strips": behind.strips(what, scope, part.inputs),
         "titles": images.titles(found),
         "here": request.get_full_path(),
@@ -63,10 +63,10 @@ def number_behind(request: HttpRequest, study: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def open_images(request: HttpRequest, study: UUID) -> HttpResponse:
+def open_images(request: SignedInRequest, study: UUID) -> HttpResponse:
     """Record the looks, then go back to where the images are."""
     found, _ = unblinded_study(request.user, study)
-    images.open_images(found, _person(request))
+    images.open_images(found, request.user)
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         back = reverse("analytics:results", args=[study])
@@ -76,12 +76,12 @@ def open_images(request: HttpRequest, study: UUID) -> HttpResponse:
 @login_required
 @require_GET
 @never_cache
-def slice_view(request: HttpRequest, study: UUID, name: str) -> HttpResponse:
+def slice_view(request: SignedInRequest, study: UUID, name: str) -> HttpResponse:
     """One slice: the reference and all arms in one window, and what every reader scored."""
     found, snapshot = unblinded_study(request.user, study)
     row = images.slice_at(found, name)
     inputs = inputs_of(snapshot.statistics, snapshot.tables)
-    opened = images.opened(found, _person(request))
+    opened = images.opened(found, request.user)
     count = found.slices.count()
     context = {
         "study": found,
@@ -104,7 +104,7 @@ def slice_view(request: HttpRequest, study: UUID, name: str) -> HttpResponse:
 
 @login_required
 @require_GET
-def thumbnail(request: HttpRequest, study: UUID, name: str, arm: str) -> HttpResponse:
+def thumbnail(request: SignedInRequest, study: UUID, name: str, arm: str) -> HttpResponse:
     found, _ = unblinded_study(request.user, study)
     row = images.slice_at(found, name)
     return _image(request, found, lambda: images.thumbnail(row, arm), "image/png")
@@ -112,15 +112,15 @@ def thumbnail(request: HttpRequest, study: UUID, name: str, arm: str) -> HttpRes
 
 @login_required
 @require_GET
-def pixels(request: HttpRequest, study: UUID, name: str, arm: str) -> HttpResponse:
+def pixels(request: SignedInRequest, study: UUID, name: str, arm: str) -> HttpResponse:
     """What an arm (or the reference) shows of a slice, as raw little-endian uint16."""
     found, _ = unblinded_study(request.user, study)
     row = images.slice_at(found, name)
     return _image(request, found, lambda: store.get(images.pixels_of(row, arm)), "application/octet-stream")
 
 
-def _image(request: HttpRequest, study: Study, read: Any, kind: str) -> HttpResponse:
-    if not images.opened(study, _person(request)):
+def _image(request: SignedInRequest, study: Study, read: Any, kind: str) -> HttpResponse:
+    if not images.opened(study, request.user):
         return HttpResponse("Open the study's images first.\n", content_type="text/plain", status=409)
     try:
         response = HttpResponse(read(), content_type=kind)
@@ -128,11 +128,6 @@ def _image(request: HttpRequest, study: Study, read: Any, kind: str) -> HttpResp
         return HttpResponse(f"{error}\n", content_type="text/plain", status=503)
     response["Cache-Control"] = "private, no-store"
     return response
-
-
-def _person(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user
 
 
 def value_at(document: Any, path: list[str]) -> Any:
@@ -164,12 +159,13 @@ def facts_of(value: Any, document: Mapping[str, Any], path: list[str]) -> list[t
         (
             candidate
             for end in range(len(path), 0, -1)
-            if isinstance(candidate := value_at(document, path[:end]), Mapping) and "n_slices" in candidate
+            if isinstance(candidate := value_at(document, path[:end]), Mapping) and "n_scores" in candidate
         ),
         None,
     )
     if block is not None:
-        found += [(name, str(block[f"n_{name}"])) for name in ("slices", "readers", "scores")]
+        counted = {name: block.get(f"n_{name}") for name in ("slices", "readers", "scores")}
+        found += [(name, str(n)) for name, n in counted.items() if n is not None]
     if isinstance(value, Mapping):
         words = {
             "n": "n", "n_patients": "patients", "n_images": "images", "n_repeats": "repeats", "images": "images",

@@ -2,85 +2,72 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
+import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 
-from readerstudy.analytics.dictionary import describe, readme
+from readerstudy.analytics.dictionary import IMRMC, describe, readme
 from readerstudy.analytics.figures import FIGURES, FORMATS, rendered
-from readerstudy.analytics.inputs import TABLES, Inputs, facts_json
-from readerstudy.analytics.lines import ScoreLine, SetLine, to_csv
+from readerstudy.analytics.grids import Grid, grids, makers
+from readerstudy.analytics.inputs import Inputs, facts_json
+from readerstudy.analytics.marks import annotations_json
+from readerstudy.analytics.parquet import parquet
+from readerstudy.analytics.workbook import workbook
 
 CHECKSUMS = "CHECKSUMS.sha256"
-# The tables that go out whole, by the name of their file.
-FILES = {
-    "pairs": "pairs.csv",
-    "images": "metrics_images.csv",
-    "marks": "annotations.csv",
-    "checks": "fidelity_images.csv",
-    "guesses": "guesses.csv",
-    "sessions": "sessions.csv",
-}
+SCRIPT = Path(__file__).with_name("analysis.R")
 # A fixed date: the zip of the same snapshot has the same bytes whenever it is made.
 DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def build_zip(statistics: str, inputs: Inputs, chain_head: str) -> bytes:
-    """The export of one snapshot; stored without compression, whose bytes depend on the machine's zlib."""
-    files = {name: text.encode() for name, text in tables(inputs).items()}
+    """The export of one snapshot."""
+    return pack(export_files(statistics, inputs, chain_head))
+
+
+def export_files(statistics: str, inputs: Inputs, chain_head: str) -> dict[str, bytes]:
+    """Every file of an export by its name, but for the checksums."""
+    facts, made = inputs.facts, grids(inputs)
+    files = {name: text.encode() for name, text in _texts(inputs, made).items()}
     files["statistics.json"] = statistics.encode()
-    for name in FIGURES:
-        for kind in FORMATS:
-            files[f"figures/{name}.{kind}"] = rendered(name, statistics, kind)
-    files["README.txt"] = readme(inputs.facts, sorted([*files, "README.txt", CHECKSUMS]), chain_head).encode()
-    files[CHECKSUMS] = checksums(files).encode()
+    for grid in made:
+        files[f"parquet/{grid.stem}.parquet"] = parquet(grid, facts, chain_head)
+    files["tables.xlsx"] = workbook(made, facts, chain_head)
+    if inputs.marks:
+        files["annotations.json"] = annotations_json(inputs).encode()
+    if not facts.pairwise:
+        files["analysis.R"] = SCRIPT.read_bytes()
+    files["imrmc_not_applicable.txt"] = IMRMC.encode()
+    document = json.loads(statistics)
+    for name, figure in FIGURES.items():
+        if figure.applies(document):
+            files |= {f"figures/{name}.{kind}": rendered(name, statistics, kind) for kind in FORMATS}
+    files["README.txt"] = readme(facts, sorted([*files, "README.txt", CHECKSUMS]), chain_head).encode()
+    return files
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """A zip of the files and their checksums; stored without compression, whose bytes depend on the machine's zlib."""
+    named = {**files, CHECKSUMS: checksums(files).encode()}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(files):
+        for name in sorted(named):
             info = zipfile.ZipInfo(name, DATE)
             info.external_attr = 0o644 << 16
-            archive.writestr(info, files[name])
+            archive.writestr(info, named[name])
     return stream.getvalue()
 
 
 def tables(inputs: Inputs) -> dict[str, str]:
-    """Every table of the export by file name; one that has no rows in this study is left out."""
-    facts = inputs.facts
-    made = {"study.json": facts_json(facts)}
-    if not facts.pairwise:
-        for key in facts.criteria:
-            made[score_file(key, facts.primary_criterion)] = to_csv(ScoreLine, inputs.scores_of(key))
-        made["scores_wide.csv"] = wide(inputs.scores_of(facts.primary_criterion), facts.readers)
-    made["metrics.csv"] = to_csv(SetLine, [line for line in inputs.sets if not line.modality])
-    made["metrics_by_modality.csv"] = to_csv(SetLine, [line for line in inputs.sets if line.modality])
-    further = {name: getattr(inputs, table) for table, name in FILES.items()}
-    kinds = {name: TABLES[table] for table, name in FILES.items()}
-    return made | {name: to_csv(kinds[name], lines) for name, lines in further.items() if lines}
+    """Facts and every CSV table of the export by file name; one that has no rows in this study is left out."""
+    return _texts(inputs, grids(inputs))
 
 
-def score_file(criterion: str, primary: str) -> str:
-    return "scores.csv" if criterion == primary else f"scores_{criterion}.csv"
-
-
-def wide(lines: Sequence[ScoreLine], readers: Sequence[str]) -> str:
-    """One row per slice, arm and repeat, one column per reader; a simulated reader's column says so.
-
-    The mark stands in the column's name because every other column of a wide table is read as a reader.
-    """
-    simulated = {line.reader for line in lines if line.simulated}
-    rows: dict[tuple[str, str, str, str, str], dict[str, str]] = {}
-    for line in lines:
-        key = (line.slice, line.arm, line.patient, line.modality, str(line.repeat))
-        rows.setdefault(key, {})[line.reader] = line.score
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    names = [f"{reader} (simulated)" if reader in simulated else reader for reader in readers]
-    writer.writerow(["slice", "arm", "patient", "modality", "repeat", *names])
-    for key, scores in rows.items():
-        writer.writerow([*key, *(scores.get(reader, "") for reader in readers)])
-    return stream.getvalue()
+def _texts(inputs: Inputs, made: list[Grid]) -> dict[str, str]:
+    return {"study.json": facts_json(inputs.facts)} | {grid.name: grid.csv() for grid in made}
 
 
 def checksums(files: Mapping[str, bytes]) -> str:
@@ -90,4 +77,4 @@ def checksums(files: Mapping[str, bytes]) -> str:
 
 def table_names(inputs: Inputs) -> list[tuple[str, str]]:
     """The CSV files of an export with what they hold."""
-    return [(name, describe(name, inputs.facts)) for name in tables(inputs) if name.endswith(".csv")]
+    return [(name, describe(name, inputs.facts)) for name in makers(inputs)]

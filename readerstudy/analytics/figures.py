@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from readerstudy.analytics import plots
+from readerstudy.analytics import plots, plots_sections
 from readerstudy.analytics.inputs import RESEARCH_USE
 
 FORMATS = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
@@ -59,6 +59,11 @@ class FigureKind:
     title: str
     caption: str
     draw: Callable[[Figure, Mapping[str, Any]], None]
+    needs: Callable[[Mapping[str, Any]], bool] = lambda document: bool(document["arms"])
+
+    def applies(self, document: Mapping[str, Any]) -> bool:
+        """Whether the study has what this figure shows."""
+        return self.needs(document)
 
 
 FIGURES: dict[str, FigureKind] = {
@@ -93,6 +98,37 @@ FIGURES: dict[str, FigureKind] = {
         "Each cell is the mean of one reader's scores of one arm.",
         plots.readers,
     ),
+    "ladders": FigureKind(
+        "Dose ladders",
+        "Mean score of each method over the level, with 95 % intervals over slices and readers; "
+        "levels get better to the right.",
+        plots_sections.ladders,
+        lambda document: bool(document["ladders"]),
+    ),
+    "pairs": FigureKind(
+        "Log abilities",
+        "Bradley-Terry with Davidson's ties; 95 % intervals clustered by patient and reader.",
+        plots_sections.abilities,
+        lambda document: bool(document["pairs"]),
+    ),
+    "annotations": FigureKind(
+        "Marks per image",
+        "Marks over images read, with 95 % intervals clustered by patient and reader.",
+        plots_sections.rates,
+        lambda document: "undefined" not in document["annotations"],
+    ),
+    "ledger": FigureKind(
+        "Lost and invented structures",
+        "Share of the images compared with their reference, with 95 % intervals clustered by patient and reader.",
+        plots_sections.ledger,
+        lambda document: "arms" in document["fidelity"],
+    ),
+    "reading": FigureKind(
+        "Pace and drift per reader",
+        "Left: median time per image, pauses left out. Right: mean deviation from the mean of all readers.",
+        plots_sections.pace,
+        lambda document: any(found["overall"]["n"] for found in document["reading"].values()),
+    ),
 }
 
 
@@ -108,7 +144,7 @@ def render(name: str, document: Mapping[str, Any], kind: str = "svg") -> bytes:
         stream = io.BytesIO()
         draw(name, document).savefig(stream, format=kind, metadata=METADATA[kind])
     content = stream.getvalue()
-    return _without_inline_style(content) if kind == "svg" else content
+    return without_inline_style(content) if kind == "svg" else content
 
 
 @lru_cache(maxsize=4 * len(FIGURES) * len(FORMATS))
@@ -148,7 +184,7 @@ def _stamp(figure: Figure, simulated: bool) -> None:
         )
 
 
-def _without_inline_style(svg: bytes) -> bytes:
+def without_inline_style(svg: bytes) -> bytes:
     """Style attributes become presentation attributes, so that the strict content policy lets them be."""
     text = svg.decode()
     text = re.sub(r"\s*<defs>\s*<style type=\"text/css\">.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)

@@ -14,6 +14,7 @@ from readerstudy.analytics.compute import compute
 from readerstudy.analytics.inputs import Inputs, inputs_of
 from readerstudy.analytics.lines import PairLine, ScoreLine
 from readerstudy.analytics.models import Snapshot
+from readerstudy.analytics.summaries import undefined
 from readerstudy.statistics.table import TableError
 
 DRAWS = 500
@@ -112,6 +113,13 @@ def narrowed(inputs: Inputs, chosen: Filter) -> Inputs:
     )
 
 
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of an older version with the sections that it did not have, as not computed."""
+    absent = undefined("this snapshot was computed by an older version: compute again")
+    empty: dict[str, Any] = {"pairs": {}, "ladders": {}, "reading": {}, "sensitivity": {}}
+    return {**empty, **dict.fromkeys(("annotations", "fidelity", "blinding"), absent), **document}
+
+
 @dataclass(frozen=True)
 class Part:
     """What an address asks of a snapshot: the numbers and the lines of the part, and what could be chosen."""
@@ -128,7 +136,7 @@ def part_of(snapshot: Snapshot, query: QueryDict) -> Part:
     offered = choices(inputs)
     chosen = filter_from(query, offered)
     if not chosen:
-        return Part(json.loads(snapshot.statistics), inputs, chosen, offered)
+        return Part(complete(json.loads(snapshot.statistics)), inputs, chosen, offered)
     try:
         return Part(_computed(str(snapshot.pk), chosen), narrowed(inputs, chosen), chosen, offered)
     except TableError as error:

@@ -11,7 +11,11 @@ from readerstudy.analytics.inputs import ArmFacts, Inputs, StudyFacts
 from readerstudy.analytics.lines import ImageLine
 from readerstudy.analytics.queries import require_unblinded
 from readerstudy.analytics.readings import is_pairwise, primary_criterion, readings, slice_name
-from readerstudy.studies.models import Study, StudyImage
+from readerstudy.audit.models import Entry
+from readerstudy.reconstructions.queries import looks_before
+from readerstudy.studies.blinding import drawn_cases
+from readerstudy.studies.models import Reader, Study, StudyImage
+from readerstudy.studies.queries import chosen_by_hand
 
 SEED = 0
 DRAWS = 2000
@@ -84,7 +88,29 @@ def study_facts(study: Study) -> StudyFacts:
         simulated=is_simulated(study),
         pairwise=is_pairwise(study),
         labels=list(study.protocol.get("display", {}).get("labels", [])),
+        extends={"title": study.extends.title, "study": str(study.extends_id)} if study.extends else {},
+        chosen=_chosen(study),
+        looks=_looks(study),
+        left=[reader.pseudonym for reader in study.readers.all() if reader.state != Reader.State.ACTIVE],
     )
+
+
+def _chosen(study: Study) -> list[str]:
+    rules = study.protocol.get("slices", {})
+    return chosen_by_hand(rules.get("picked", []), rules.get("left_out", []))
+
+
+def _looks(study: Study) -> dict[str, int]:
+    """People and cases as opening counted them; what an older opening did not count is counted from the looks."""
+    if study.opened_at is None:
+        return {}
+    entry = Entry.objects.filter(chain__name=study.chain, verb="study.open").first()
+    cases = list(drawn_cases(study))
+    counted = entry.data.get("looks") if entry else None
+    if counted is None:
+        looks = looks_before(cases, study.opened_at)
+        counted = {"people": len({look.handle for look in looks}), "cases": len({look.case for look in looks})}
+    return {**counted, "of": len(cases)}
 
 
 def _arm_facts(study: Study) -> list[ArmFacts]:

@@ -18,6 +18,7 @@ from readerstudy.analytics.lines import (
     InputError,
     MarkLine,
     PairLine,
+    RecordLine,
     ScoreLine,
     SessionLine,
     SetLine,
@@ -35,7 +36,12 @@ TABLES: dict[str, type] = {
     "checks": CheckLine,
     "guesses": GuessLine,
     "sessions": SessionLine,
+    "records": RecordLine,
 }
+# Facts and tables that came later: where they say nothing they are left out of the hash, so that a snapshot from
+# before them still holds what its hash names.
+LATER_FACTS = ("extends", "chosen", "looks", "left")
+LATER_TABLES = ("records",)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,12 @@ class ArmFacts:
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """Everything beside the tables that a number or a figure depends on."""
+    """Everything beside the tables that a number or a figure depends on.
+
+    ``extends``: title and id of the study whose slices these are; ``chosen``: what of the frame of slices was made by
+    hand; ``looks``: how many people had seen how many drawn cases unblinded before the draw; ``left``: readers who
+    were withdrawn or replaced.
+    """
 
     study: str
     title: str
@@ -68,6 +79,10 @@ class StudyFacts:
     simulated: bool
     pairwise: bool = False
     labels: list[str] = field(default_factory=list)
+    extends: dict[str, str] = field(default_factory=dict)
+    chosen: list[str] = field(default_factory=list)
+    looks: dict[str, int] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
 
     @property
     def primary_criterion(self) -> str:
@@ -93,6 +108,7 @@ class Inputs:
     checks: tuple[CheckLine, ...] = ()
     guesses: tuple[GuessLine, ...] = ()
     sessions: tuple[SessionLine, ...] = ()
+    records: tuple[RecordLine, ...] = ()
 
     def scores_of(self, criterion: str) -> list[ScoreLine]:
         return [line for line in self.scores if line.criterion == criterion]
@@ -106,7 +122,9 @@ class Inputs:
 
     def digest(self, code_version: str) -> str:
         """SHA-256 over every table, plan and protocol, and the version of the code that computes."""
-        parts = [code_version, facts_json(self.facts), self.tables()]
+        facts = {k: v for k, v in asdict(self.facts).items() if v or k not in LATER_FACTS}
+        tables = {k: v for k, v in self.tables().items() if getattr(self, k) or k not in LATER_TABLES}
+        parts = [code_version, as_text(facts), tables]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -120,7 +138,11 @@ def inputs_of(statistics: str, tables: Mapping[str, str]) -> Inputs:
 
 
 def facts_json(facts: StudyFacts) -> str:
-    return json.dumps(asdict(facts), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return as_text(asdict(facts))
+
+
+def as_text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def facts_from_json(text: str) -> StudyFacts:

@@ -9,7 +9,7 @@ import csv
 import io
 import types
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar, get_args, get_type_hints
 
 CANNOT_JUDGE = "NA"
@@ -21,7 +21,7 @@ class InputError(ValueError):
 
 @dataclass(frozen=True)
 class ScoreLine:
-    """One planned reading; ``score`` is "1".."5", "NA" (cannot judge) or "" (not read)."""
+    """One planned reading, ``idle_s`` seconds of pauses in it; ``score`` is "1".."5", "NA" (cannot judge) or "" (not read)."""
 
     slice: str
     arm: str
@@ -35,6 +35,7 @@ class ScoreLine:
     position: int
     seconds: float | None
     simulated: int
+    idle_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,21 @@ class SessionLine:
     simulated: int
 
 
-Line = TypeVar("Line", ScoreLine, PairLine, SetLine, ImageLine, MarkLine, CheckLine, GuessLine, SessionLine)
+@dataclass(frozen=True)
+class RecordLine:
+    """What a reader said about themselves, as far as the protocol asks; ``state``: active, withdrawn or replaced."""
+
+    reader: str
+    state: str
+    years: int | None
+    specialty: str
+    board: str
+    cases_per_year: int | None
+    conflicts: str
+    simulated: int
+
+
+Line = TypeVar("Line", ScoreLine, PairLine, SetLine, ImageLine, MarkLine, CheckLine, GuessLine, SessionLine, RecordLine)
 
 
 def to_csv(kind: type[Line], lines: Iterable[Line]) -> str:
@@ -176,15 +191,20 @@ def to_csv(kind: type[Line], lines: Iterable[Line]) -> str:
     names = [field.name for field in fields(kind)]
     writer.writerow(names)
     for line in lines:
-        writer.writerow([_cell(getattr(line, name)) for name in names])
+        writer.writerow([cell(getattr(line, name)) for name in names])
     return stream.getvalue()
 
 
 def from_csv(kind: type[Line], text: str, name: str = "the table") -> list[Line]:
-    """The lines back; raises ``InputError`` naming the row and the column."""
+    """The lines back; raises ``InputError`` naming the row and the column.
+
+    A column that has a default may be missing: older versions did not write it.
+    """
     reader = csv.DictReader(io.StringIO(text))
-    hints = get_type_hints(kind)
-    missing = [column for column in hints if column not in (reader.fieldnames or ())]
+    given = set(reader.fieldnames or ())
+    needed = {field.name for field in fields(kind) if field.default is MISSING}
+    hints = {name: hint for name, hint in get_type_hints(kind).items() if name in given | needed}
+    missing = [column for column in hints if column not in given]
     if missing:
         raise InputError(f"{name}: the column {missing[0]} is missing; use the file as it was exported.")
     return [
@@ -193,7 +213,8 @@ def from_csv(kind: type[Line], text: str, name: str = "the table") -> list[Line]
     ]
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """One value as it stands in a CSV file."""
     if value is None:
         return ""
     return repr(value) if isinstance(value, float) else str(value)

@@ -5,7 +5,9 @@ Oko Amadi et al., Int. J. Digital Health & Patient Care 2(2), 57-62, 2025, Table
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,3 +29,7 @@ PAPER = {
     "restormer": PaperFigures(3.9, 0.81, (38.1, 1.8), (0.896, 0.02), (3.9, 0.5), 81.3, 65),
     "diffusion_unet": PaperFigures(4.6, 0.84, (42.5, 1.5), (0.931, 0.01), (2.1, 0.4), 48.6, 120),
 }
+
+
+def paper_figures(arm: Mapping[str, Any]) -> PaperFigures | None:
+    return PAPER.get(arm["method"]) if arm["role"] == "compared" else None

@@ -13,12 +13,17 @@ from readerstudy.statistics.mrmc import Hypothesis, MrmcEstimate, against_margin
 
 
 def planned(lines: Sequence[ScoreLine], facts: StudyFacts) -> list[ScoreLine]:
-    """The lines as the plan handles missing scores and "cannot judge"."""
+    """The lines as the plan handles missing scores and "cannot judge".
+
+    A slice is complete when everyone who stayed to the end has scored it: what a withdrawn or replaced reader left
+    unread is no gap, and what they scored of complete slices is kept.
+    """
     worst = str(min(facts.categories))
     if facts.plan.get("cannot_judge") == "worst score":
         lines = [replace(line, score=worst) if line.score == CANNOT_JUDGE else line for line in lines]
     if facts.plan.get("missing") == "complete slices":
-        gaps = {line.slice for line in lines if line.repeat == 0 and line.score in ("", CANNOT_JUDGE)}
+        stayed = [line for line in lines if line.reader not in facts.left and line.repeat == 0]
+        gaps = {line.slice for line in stayed if line.score in ("", CANNOT_JUDGE)}
         lines = [line for line in lines if line.slice not in gaps]
     return list(lines)
 

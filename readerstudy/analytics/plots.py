@@ -43,7 +43,7 @@ def scores(figure: Figure, document: Document) -> None:
         axes.bar_label(bars, labels, label_type="center", fontsize=7.5, color="white" if dark else INK)
         left = left + shares[:, index]
     axes.axvline(0, color=INK, linewidth=0.8, zorder=0.5)
-    _arm_axis(axes, [_with_count(document, arm, int(n)) for arm, n in zip(arms, totals[:, 0], strict=True)])
+    arm_axis(axes, [_with_count(document, arm, int(n)) for arm, n in zip(arms, totals[:, 0], strict=True)])
     axes.set_xlim(-105, 105)
     axes.set_xticks([-100, -50, 0, 50, 100], ["100", "50", "0", "50", "100"])
     axes.set_xlabel("Share of scores (%)")
@@ -60,11 +60,11 @@ def means(figure: Figure, document: Document) -> None:
         opinion = document["arms"].get(arm["key"], {}).get("opinion", {})
         mean, both = opinion.get("mean_score", {}), opinion.get("mean_score_slices_readers", {})
         colour = COLOURS[row % len(COLOURS)]
-        _interval(axes, both, row, colour, 1.2, caps=True)
-        _interval(axes, mean, row, colour, 4.5)
-        _dot(axes, mean, row, colour, MARKERS[row % len(MARKERS)])
+        interval(axes, both, row, colour, 1.2, caps=True)
+        interval(axes, mean, row, colour, 4.5)
+        dot(axes, mean, row, colour, MARKERS[row % len(MARKERS)])
         _paper_mark(axes, arm, row, "mean_score")
-    _arm_axis(axes, [arm["title"] for arm in arms])
+    arm_axis(axes, [arm["title"] for arm in arms])
     low, high = min(document["categories"]), max(document["categories"])
     axes.set_xlim(low - 0.1, high + 0.1)
     axes.set_xticks(document["categories"])
@@ -88,12 +88,12 @@ def agreement(figure: Figure, document: Document) -> None:
         for row, arm in enumerate(arms):
             estimate = document["arms"].get(arm["key"], {}).get("agreement", {}).get(key, {})
             colour = COLOURS[row % len(COLOURS)]
-            _interval(axes, estimate, row, colour, 1.6, caps=True)
-            _dot(axes, estimate, row, colour, MARKERS[row % len(MARKERS)])
+            interval(axes, estimate, row, colour, 1.6, caps=True)
+            dot(axes, estimate, row, colour, MARKERS[row % len(MARKERS)])
             lowest = min([lowest, *[v for v in (estimate.get("ci_low"), estimate.get("value")) if v is not None]])
             if key == "fleiss_kappa":
                 _paper_mark(axes, arm, row, "kappa")
-        _arm_axis(axes, [arm["title"] if index == 0 else "" for arm in arms])
+        arm_axis(axes, [arm["title"] if index == 0 else "" for arm in arms])
         axes.set_title(title, fontsize=9)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         axes.grid(axis="x")
@@ -152,10 +152,10 @@ def modalities(figure: Figure, document: Document) -> None:
         for row, arm in enumerate(arms):
             block = document["modalities"][modality].get(arm["key"], {})
             mean = block.get("opinion", {}).get("mean_score", {})
-            _interval(axes, mean, row + offset, colour, 1.6, caps=True)
-            _dot(axes, mean, row + offset, colour, marker)
+            interval(axes, mean, row + offset, colour, 1.6, caps=True)
+            dot(axes, mean, row + offset, colour, marker)
         axes.plot([], [], marker, color=colour, label=modality, markersize=5.5)
-    _arm_axis(axes, [arm["title"] for arm in arms])
+    arm_axis(axes, [arm["title"] for arm in arms])
     low, high = min(document["categories"]), max(document["categories"])
     axes.set_xlim(low - 0.1, high + 0.1)
     axes.set_xticks(document["categories"])
@@ -190,7 +190,7 @@ def _luminance(colour: Any) -> float:
     return float(np.dot(colour[:3], (0.2126, 0.7152, 0.0722)))
 
 
-def _arm_axis(axes: Axes, labels: Sequence[str]) -> None:
+def arm_axis(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
@@ -202,7 +202,7 @@ def _with_count(document: Document, arm: Mapping[str, Any], count: int) -> str:
     return f"{arm['title']}\nn = {count}{note}"
 
 
-def _interval(
+def interval(
     axes: Axes, estimate: Mapping[str, Any], row: float, colour: str, width: float, *, caps: bool = False
 ) -> None:
     low, high = estimate.get("ci_low"), estimate.get("ci_high")
@@ -220,7 +220,7 @@ def _interval(
         axes.plot([low, high], [row, row], "|", color=colour, markersize=7, markeredgewidth=1.2)
 
 
-def _dot(axes: Axes, estimate: Mapping[str, Any], row: float, colour: str, marker: str) -> None:
+def dot(axes: Axes, estimate: Mapping[str, Any], row: float, colour: str, marker: str) -> None:
     value = estimate.get("value")
     if value is None:
         # Axis coordinates across, data coordinates down: the word stands in the arm's own row.

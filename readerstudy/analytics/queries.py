@@ -8,7 +8,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import Http404
 
 from readerstudy.accounts.models import User
+from readerstudy.analytics.deposit import SourceTerms
 from readerstudy.analytics.models import Snapshot
+from readerstudy.cases.models import Source
 from readerstudy.jobs.models import Job
 from readerstudy.jobs.queries import with_prefix
 from readerstudy.studies.models import Study
@@ -59,3 +61,9 @@ def failed_job(study: Study) -> Job | None:
     """The study's last snapshot job, if it failed."""
     last = with_prefix(f"snapshot:{study.pk}:").order_by("-created_at").first()
     return last if last and last.state == Job.State.FAILED else None
+
+
+def source_terms(study: Study) -> list[SourceTerms]:
+    """The sources of the study's images, with the licence that each states."""
+    used = Source.objects.filter(pk__in=study.slices.values("slice__case__source"))
+    return [SourceTerms(source.name, source.licence) for source in used.order_by("name")]

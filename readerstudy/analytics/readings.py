@@ -18,6 +18,7 @@ from readerstudy.analytics.lines import (
     GuessLine,
     MarkLine,
     PairLine,
+    RecordLine,
     ScoreLine,
     SessionLine,
 )
@@ -55,6 +56,7 @@ def readings(study: Study) -> dict[str, Any]:
         "checks": tuple(check_rows(study)),
         "guesses": tuple(guess_rows(study)),
         "sessions": tuple(session_rows(study)),
+        "records": tuple(record_rows(study)),
     }
 
 
@@ -85,7 +87,7 @@ def score_rows(study: Study, criterion: Criterion | None = None) -> list[ScoreLi
                 f"{reader.pseudonym} is shown slice {presentation.study_slice.position} of {pane.arm.key} more "
                 "often than twice: only a first reading and one repeat can be analysed."
             )
-        lines[key] = _score_line(pane, criterion.key, key, given.get(presentation.pk, ("", None)))
+        lines[key] = _score_line(pane, criterion.key, key, given.get(presentation.pk, ("", None, 0)))
     return [lines[key] for key in sorted(lines)]
 
 
@@ -98,19 +100,21 @@ def _panes(study: Study) -> QuerySet[Pane]:
     ).select_related(*WITH_PANE)
 
 
-def _scores(study: Study, criterion: Criterion) -> dict[str, tuple[str, int | None]]:
-    """Presentation to the score as text and the milliseconds it took."""
+def _scores(study: Study, criterion: Criterion) -> dict[str, tuple[str, int | None, int]]:
+    """Presentation to the score as text, the milliseconds it took, and those of pauses in it."""
     rows = Score.objects.filter(criterion=criterion, presentation__session__schedule__study=study)
     return {
-        presentation: (CANNOT_JUDGE if refused else str(value), elapsed)
-        for presentation, value, refused, elapsed in rows.filter(choice="").values_list(
-            "presentation_id", "value", "cannot_judge", "elapsed_ms"
+        presentation: (CANNOT_JUDGE if refused else str(value), elapsed, idle)
+        for presentation, value, refused, elapsed, idle in rows.filter(choice="").values_list(
+            "presentation_id", "value", "cannot_judge", "elapsed_ms", "idle_ms"
         )
     }
 
 
-def _score_line(pane: Pane, criterion: str, key: tuple[int, int, int, int], given: tuple[str, int | None]) -> ScoreLine:
-    score, elapsed = given
+def _score_line(
+    pane: Pane, criterion: str, key: tuple[int, int, int, int], given: tuple[str, int | None, int]
+) -> ScoreLine:
+    score, elapsed, idle = given
     assert pane.arm is not None
     return ScoreLine(
         arm=pane.arm.key,
@@ -119,6 +123,7 @@ def _score_line(pane: Pane, criterion: str, key: tuple[int, int, int, int], give
         criterion=criterion,
         position=pane.presentation.position,
         seconds=None if elapsed is None else elapsed / 1000,
+        idle_s=idle / 1000,
         **_whose(pane),
     )
 
@@ -314,3 +319,23 @@ def _session_line(session: Session, images: int, read: dict[str, Any]) -> Sessio
         remote_desktop=place.get("remote_desktop", ""),
         simulated=int(reader.simulated),
     )
+
+
+def record_rows(study: Study) -> list[RecordLine]:
+    """What the readers said about themselves; nothing where the protocol asks for nothing."""
+    require_unblinded(study)
+    if not study.protocol.get("study", {}).get("reader_record"):
+        return []
+    return [
+        RecordLine(
+            reader=row.pseudonym,
+            state=row.state,
+            years=row.record.get("years"),
+            specialty=row.record.get("specialty", ""),
+            board=row.record.get("board", ""),
+            cases_per_year=row.record.get("cases_per_year"),
+            conflicts=row.record.get("conflicts", ""),
+            simulated=int(row.simulated),
+        )
+        for row in study.readers.order_by("number")
+    ]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from readerstudy.analytics.compute import compute
-from readerstudy.analytics.exports import CHECKSUMS, FILES, score_file
+from readerstudy.analytics.exports import CHECKSUMS
+from readerstudy.analytics.grids import FILES, score_file
 from readerstudy.analytics.inputs import TABLES, Inputs, facts_from_json
 from readerstudy.analytics.lines import InputError, ScoreLine, SetLine, from_csv
 

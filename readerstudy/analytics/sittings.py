@@ -1,4 +1,4 @@
-"""How the readers read: pace, drift over positions and sessions, displays, and the numbers without bad displays."""
+"""How the readers read: pace, drift over positions and sessions, and the headline without doubtful displays."""
 
 from __future__ import annotations
 
@@ -9,68 +9,60 @@ import numpy as np
 
 from readerstudy.analytics.inputs import Inputs
 from readerstudy.analytics.lines import CANNOT_JUDGE, ScoreLine
-from readerstudy.statistics.estimate import as_json
-from readerstudy.statistics.readers import drift, pace
+from readerstudy.analytics.summaries import undefined
+from readerstudy.statistics.estimate import FloatArray, as_json
+from readerstudy.statistics.leave_out import without_sessions
+from readerstudy.statistics.pace import Readings, reader_paces
+from readerstudy.statistics.table import ScoreTable
 
 FLAGGED = "flagged"
 
 
 def pace_section(inputs: Inputs) -> dict[str, Any]:
-    """Per reader: seconds per image, and drift of the scores over the whole order and from session to session."""
+    """Per reader and session: seconds per image, pauses left out, and the trends of pace and of the scores."""
     facts = inputs.facts
     lines = [line for line in inputs.scores_of(facts.primary_criterion) if line.score and not line.repeat]
-    deviations = _deviations(lines)
-    return {
-        reader: _of_reader([line for line in lines if line.reader == reader], deviations) for reader in facts.readers
-    }
+    lines.sort(key=lambda line: (facts.readers.index(line.reader), line.session, line.position))
+    sessions = sorted({line.session for line in lines})
+    places: dict[str, int] = {}
+    seconds = np.array([np.nan if line.seconds is None else line.seconds for line in lines], dtype=np.float64)
+    readings = Readings(
+        reader=np.array([facts.readers.index(line.reader) for line in lines], dtype=np.int64),
+        session=np.array([sessions.index(line.session) for line in lines], dtype=np.int64),
+        position=np.array([_next(places, line.reader) for line in lines], dtype=np.int64),
+        seconds=seconds,
+        # Pauses come from another clock than the whole: rounding must not make a part larger than it.
+        idle=np.fmin(np.array([line.idle_s for line in lines], dtype=np.float64), seconds),
+        deviation=_deviations(lines),
+    )
+    found: dict[str, Any] = as_json(reader_paces(readings, facts.readers, [str(number) for number in sessions]))
+    return found
 
 
-def _of_reader(lines: Sequence[ScoreLine], deviations: dict[int, float]) -> dict[str, Any]:
-    ordered = sorted(lines, key=lambda line: (line.session, line.position))
-    seconds = np.array([line.seconds for line in ordered if line.seconds is not None], dtype=np.float64)
-    known = [(place, line) for place, line in enumerate(ordered) if id(line) in deviations]
-    deviation = np.array([deviations[id(line)] for _, line in known], dtype=np.float64)
-    sessions = sorted({line.session for line in ordered})
-    return {
-        "pace": as_json(pace(seconds)),
-        "drift": as_json(drift(deviation, np.array([place for place, _ in known], dtype=np.float64))),
-        "sessions": {
-            str(session): {
-                "median_s": _median([line.seconds for line in ordered if line.session == session]),
-                "mean_deviation": _mean([deviations[id(line)] for _, line in known if line.session == session]),
-                "n": sum(line.session == session for line in ordered),
-            }
-            for session in sessions
-        },
-    }
+def _next(places: dict[str, int], reader: str) -> int:
+    """The place of a reader's next image in the whole order, counted from 0."""
+    places[reader] = places.get(reader, -1) + 1
+    return places[reader]
 
 
-def _deviations(lines: Sequence[ScoreLine]) -> dict[int, float]:
-    """Each score minus the mean of all readers' scores of the same image, by the line's identity."""
+def _deviations(lines: Sequence[ScoreLine]) -> FloatArray:
+    """Each score minus the mean of all readers' scores of the same image, NaN for "cannot judge"."""
     scores: dict[tuple[str, str], list[float]] = {}
     for line in lines:
         if line.score != CANNOT_JUDGE:
             scores.setdefault((line.slice, line.arm), []).append(float(line.score))
-    return {
-        id(line): float(line.score) - float(np.mean(scores[line.slice, line.arm]))
-        for line in lines
-        if line.score != CANNOT_JUDGE
-    }
+    means = {image: float(np.mean(given)) for image, given in scores.items()}
+    return np.array(
+        [np.nan if line.score == CANNOT_JUDGE else float(line.score) - means[line.slice, line.arm] for line in lines],
+        dtype=np.float64,
+    )
 
 
-def _median(values: Sequence[float | None]) -> float | None:
-    given = [value for value in values if value is not None]
-    return float(np.median(given)) if given else None
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
-
-
-def on_good_displays(inputs: Inputs) -> list[ScoreLine] | None:
-    """The primary scores without sessions whose display check was flagged; nothing where there are none."""
-    flagged = {(line.reader, line.session) for line in inputs.sessions if line.display_check == FLAGGED}
+def without_flagged_displays(inputs: Inputs, table: ScoreTable) -> dict[str, Any]:
+    """The headline again without sessions whose display check was flagged; the primary numbers stay."""
+    flagged = {(line.reader, str(line.session)) for line in inputs.sessions if line.display_check == FLAGGED}
     if not flagged:
-        return None
-    lines = inputs.scores_of(inputs.facts.primary_criterion)
-    return [line for line in lines if (line.reader, line.session) not in flagged]
+        return undefined("no display check was flagged")
+    reference = next((arm.key for arm in inputs.facts.arms if arm.role == "reference"), None)
+    found: dict[str, Any] = as_json(without_sessions(table, flagged, inputs.facts.categories, reference))
+    return found

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from readerstudy.analytics import explore_views, views
+from readerstudy.analytics import deposit_views, explore_views, panel_views, views
 
 app_name = "analytics"
 urlpatterns = [
@@ -11,8 +11,11 @@ urlpatterns = [
     path("status/", views.status, name="status"),
     path("figures/<slug:name>.<slug:kind>", views.figure, name="figure"),
     path("export.zip", views.export, name="export"),
+    path("deposit/", deposit_views.deposit, name="deposit"),
     path("statistics.json", views.statistics, name="statistics"),
     path("tables/<str:name>", views.table, name="table"),
+    path("panels/", panel_views.builder, name="panels"),
+    path("panels/figure.<slug:kind>", panel_views.figure, name="panel_figure"),
     path("number/", explore_views.number_behind, name="number"),
     path("images/", explore_views.open_images, name="open_images"),
     path("slices/<str:name>/", explore_views.slice_view, name="slice"),

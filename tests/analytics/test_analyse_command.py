@@ -59,6 +59,20 @@ def test_bad_categories_are_refused(tmp_path: Path, text: str) -> None:
         run(tmp_path, LONG, "--categories", text)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--margin", "0"), ("--margin", "nan"), ("--seed", "-1"), ("--draws", "0"), ("--draws", "x")]
+)
+def test_bad_numbers_are_refused(tmp_path: Path, option: str, value: str) -> None:
+    with pytest.raises(CommandError, match=r"write one"):
+        run(tmp_path, LONG, option, value)
+
+
+def test_a_margin_tests_every_pair(tmp_path: Path) -> None:
+    (pair,) = run(tmp_path, LONG, "--margin", "0.5")["comparisons"]
+    assert pair["non_inferiority"]["margin"] == pair["equivalence"]["margin"] == 0.5
+    assert 0 <= pair["equivalence"]["p"] <= 1
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"none\.csv can't be read"):
         call_command("analyse", "--scores", str(tmp_path / "none.csv"), "--json", str(tmp_path / "o.json"))

@@ -10,19 +10,27 @@ import math
 import subprocess
 import sys
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from readerstudy.analytics.actions import export_snapshot, make_snapshot
-from readerstudy.analytics.exports import tables
+from readerstudy.analytics.dictionary import COLUMNS
+from readerstudy.analytics.exports import export_files, table_names, tables
 from readerstudy.analytics.figures import FIGURES
 from readerstudy.analytics.gathering import gather
+from readerstudy.analytics.grids import FILES, grids
+from readerstudy.analytics.inputs import TABLES
+from readerstudy.analytics.lines import ScoreLine, to_csv
+from readerstudy.analytics.marks import annotations_json
 from readerstudy.analytics.recompute import inputs_from, read_zip
 from readerstudy.audit.models import Entry
 from readerstudy.statistics.csv_tables import read_metrics, read_scores
 from tests.analytics.conftest import Exported
 from tests.analytics.factories import Shape, add_member, make_study
+from tests.analytics.tables import WORDS, pairwise
+from tests.analytics.tables import inputs as words
 
 INDEPENDENT = Path(__file__).parents[1] / "statistics" / "independent_recompute.py"
 
@@ -60,9 +68,14 @@ def test_zip_holds_every_table_figure_and_checksum(archive: Path) -> None:
     expected = {
         "scores.csv", "scores_noise.csv", "scores_wide.csv", "metrics.csv", "metrics_by_modality.csv",
         "metrics_images.csv", "sessions.csv", "study.json", "statistics.json", "README.txt", "CHECKSUMS.sha256",
+        "tables.xlsx", "analysis.R", "imrmc_not_applicable.txt",
     }  # fmt: skip
-    figures = {f"figures/{name}.{kind}" for name in FIGURES for kind in ("svg", "pdf", "png")}
-    assert set(files) == expected | figures
+    parquets = {f"parquet/{name.removesuffix('.csv')}.parquet" for name in expected if name.endswith(".csv")}
+    document = json.loads(files["statistics.json"])
+    drawn = [name for name, figure in FIGURES.items() if figure.applies(document)]
+    figures = {f"figures/{name}.{kind}" for name in drawn for kind in ("svg", "pdf", "png")}
+    assert set(files) == expected | parquets | figures and len(figures) > 9
+    assert files["imrmc_not_applicable.txt"].startswith(b"not applicable: no truth\n")
     checked = subprocess.run(
         ["sha256sum", "-c", "--quiet", "CHECKSUMS.sha256"], cwd=unpacked(archive), capture_output=True, text=True
     )
@@ -71,14 +84,47 @@ def test_zip_holds_every_table_figure_and_checksum(archive: Path) -> None:
     assert all(f"  {name}\n" in readme for name in files) and "Research use only" in readme
 
 
-def test_data_dictionary_names_every_column(archive: Path) -> None:
-    files = read_zip(archive)
-    readme = files["README.txt"].decode()
-    described = {name.strip() for line in readme.splitlines() for name in line.split(",")}
-    for name, content in files.items():
-        if name.endswith(".csv") and name != "scores_wide.csv":
-            header = next(csv.reader(io.StringIO(content.decode())))
-            assert set(header) <= described, name
+@pytest.mark.parametrize("table", TABLES)
+def test_data_dictionary_names_every_column(table: str, archive: Path) -> None:
+    described = {name for names in COLUMNS for name in names.split(", ")}
+    assert {field.name for field in fields(TABLES[table])} | {"cannot_judge"} <= described
+    readme = read_zip(archive)["README.txt"].decode()
+    assert all(f"  {names}\n      {text}\n" in readme for names, text in COLUMNS.items())
+
+
+def test_csv_of_typed_columns_is_that_of_the_lines() -> None:
+    made = {grid.name: grid.csv() for grid in grids(words())}
+    for table, name in FILES.items():
+        if lines := getattr(words(), table):
+            assert made[name] == to_csv(TABLES[table], lines)
+    assert made["scores.csv"] == to_csv(ScoreLine, words().scores_of("quality"))
+    assert list(made) == [name for name, _ in table_names(words())]
+
+
+def test_csv_keeps_what_readers_wrote(archive: Path) -> None:
+    rows = csv.DictReader(io.StringIO(tables(words())["annotations.csv"]))
+    assert [row["comment"] for row in rows] == list(WORDS)
+    assert "begins with = + - or @" in read_zip(archive)["README.txt"].decode()
+
+
+def test_marks_go_out_as_numbers_too() -> None:
+    document = json.loads(annotations_json(words()))
+    assert document["notice"] == "Research use only, not for diagnosis" and "[c, c+1)" in document["coordinates"]
+    marks = list(csv.DictReader(io.StringIO(tables(words())["annotations.csv"])))
+    assert len(document["marks"]) == len(marks) == len(WORDS)
+    for found, row in zip(document["marks"], marks, strict=True):
+        assert found["points"] == json.loads(row["points"]) and found["comment"] == row["comment"]
+        assert found["shape"] in document["shapes"] and found["simulated"] is False
+
+
+def test_files_depend_on_what_the_study_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readerstudy.analytics.exports.FIGURES", {})
+    marked, compared = export_files("{}", words(), "c" * 64), export_files("{}", pairwise(), "c" * 64)
+    assert {"annotations.json", "parquet/annotations.parquet", "analysis.R"} <= set(marked)
+    assert {"pairs.csv", "parquet/pairs.parquet", "tables.xlsx"} <= set(compared)
+    assert not {"analysis.R", "annotations.json", "scores.csv"} & set(compared)
+    readme = compared["README.txt"].decode()
+    assert all(f"  {name}\n" in readme for name in compared)
 
 
 def test_everything_is_marked_as_simulated(archive: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from readerstudy.analytics.actions import export_snapshot, make_snapshot
 from readerstudy.analytics.compute import compute, document_text
 from readerstudy.analytics.gathering import gather
-from readerstudy.analytics.inputs import Inputs
+from readerstudy.analytics.inputs import ArmFacts, Inputs, StudyFacts
+from readerstudy.analytics.lines import ScoreLine
 from readerstudy.analytics.readings import check_rows, guess_rows, mark_rows, pair_rows, session_rows
 from readerstudy.analytics.recompute import recompute
 from readerstudy.conduct.actions import close_study, lock_study, unblind_study
@@ -115,6 +116,59 @@ def test_rates_count_images_without_marks_as_zero(inputs: Inputs) -> None:
     assert section["any label"]["agreement"][ARMS[0]]["percent_agreement"]["value"] == 1.0
 
 
+def test_the_ledger_counts_what_was_found_beside_the_reference(inputs: Inputs) -> None:
+    section = compute(inputs, mixed_models=False)["fidelity"]
+    shown = {arm: section["arms"][arm]["images"] for arm in ARMS}
+    assert sum(shown.values()) == 24
+    own = section["arms"][ARMS[0]]
+    assert own["invented"]["images"] == own["invented"]["report_images"] == own["images"] == shown[ARMS[0]]
+    assert own["lost"]["marks"] == 0 and own["invented"]["mean_confidence"]["value"] == 4.0
+    assert section["arms"][ARMS[1]]["either"]["image_share"]["value"] == 0.0
+
+
+def test_levels_of_one_method_make_a_ladder() -> None:
+    arms = [
+        {"key": f"tv_{share}", "title": f"TV {share} %", "method": "tv_recon", "levels": {"CT": share / 100}}
+        for share in (25, 50)
+    ]
+    inputs = gather_ct(arms)
+    (method,) = compute(inputs, mixed_models=False)["ladders"]["CT"].items()
+    assert method[0] == "tv_recon" and method[1]["levels"] == {"tv_25": 0.25, "tv_50": 0.5}
+    assert [rung["arm"] for rung in method[1]["rungs"]] == ["tv_25", "tv_50"]
+    assert method[1]["slope_per_doubling"]["value"] == pytest.approx(1.0)
+    assert "no margin" in method[1]["limit"]["undefined"]
+
+
+def gather_ct(arms: list[dict[str, object]]) -> Inputs:
+    """Scores of two arms of one method on ten slices; the second is one point better everywhere."""
+    facts = [ArmFacts(str(a["key"]), str(a["title"]), "tv_recon", "compared", a["levels"], {}) for a in arms]  # type: ignore[arg-type]
+    study = StudyFacts(
+        "s", "Ladder", "a", "b", {"primary_criterion": "overall"}, {"overall": "Overall"}, [1, 2, 3, 4, 5], facts,
+        ["R1", "R2", "R3"], 0, 50, False,
+    )  # fmt: skip
+    lines = [
+        ScoreLine(
+            f"S{s:03d}",
+            arm.key,
+            reader,
+            str(1 + (s + r) % 3 + a),
+            f"P{s}",
+            "CT",
+            1,
+            0,
+            "overall",
+            2 * s + a,
+            5.0,
+            0.0,
+            0,
+        )
+        for a, arm in enumerate(facts)
+        for s in range(10)
+        for r, reader in enumerate(study.readers)
+    ]
+    return Inputs(study, scores=tuple(lines))
+
+
 def test_guesses_are_held_against_chance(inputs: Inputs) -> None:
     section = compute(inputs, mixed_models=False)["blinding"]
     assert section["chance"] == 0.25
@@ -128,8 +182,8 @@ def test_sittings_have_pace_drift_and_a_sensitivity(inputs: Inputs) -> None:
     document = compute(inputs, mixed_models=False)
     assert set(document["reading"]) == {"R1", "R2"}
     assert document["reading"]["R1"]["sessions"]["1"]["n"] == 12
-    (only,) = document["sensitivity"].values()
-    assert "no display check was flagged" in only["undefined"]
+    assert document["reading"]["R1"]["overall"]["n"] == 24
+    assert "no display check" in document["sensitivity"]["without_flagged_displays"]["undefined"]
 
 
 def test_the_zip_recomputes_with_every_table(study: Study, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The rows of the results page and of the report, from the statistics document alone."""
