@@ -16,6 +16,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("language/", require_POST(set_language), name="language"),
+    path("accounts/tokens/", include("readerstudy.accounts.token_urls")),
     path("accounts/", include("allauth.urls")),
     path(settings.ADMINISTRATOR_URL, admin.site.urls),
     path("people/", include("readerstudy.accounts.urls")),
@@ -25,6 +26,7 @@ urlpatterns = [
     path("studies/", include("readerstudy.studies.urls")),
     path("studies/<uuid:pk>/", include("readerstudy.conduct.urls")),
     path("studies/<uuid:study>/results/", include("readerstudy.analytics.urls")),
+    path("review/", include("readerstudy.analytics.review_urls")),
     path("api/", include("readerstudy.analytics.api_urls")),
     path("reading/", include("readerstudy.reading.urls")),
 ]

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import AllowAny
@@ -67,6 +67,7 @@ FILTERS = {
     "phase": "When marks were drawn.",
 }
 FIXED = {"repeat": ("0", "1"), "phase": ("scores", "repeat", "fidelity")}
+STUDY = OpenApiParameter("study", UUID, "path", description="Id of a study, as the list of studies gives it.")
 PART = ("modality", "reader", "session")
 
 
@@ -143,7 +144,9 @@ class StudyFacts(ApiView):
 
     scope = Scope.STUDIES
 
-    @extend_schema(summary="One study", responses={200: StudyFactsSerializer, **REFUSALS, 404: NOT_FOUND})
+    @extend_schema(
+        summary="One study", parameters=[STUDY], responses={200: StudyFactsSerializer, **REFUSALS, 404: NOT_FOUND}
+    )
     def get(self, request: Request, study: UUID) -> Response:
         return Response(StudyFactsSerializer(self.study(request, study)).data)
 
@@ -159,11 +162,16 @@ class Statistics(ApiView):
     parameters = PART
 
     @extend_schema(
-        summary="Statistics", parameters=_filters(*PART),
+        summary="Statistics", parameters=[STUDY, *_filters(*PART)],
         responses={200: STATISTICS, **REFUSALS, 404: NOT_FOUND},
     )  # fmt: skip
     def get(self, request: Request, study: UUID) -> Response:
         return Response(_part(request, self.snapshot(request, study)).document)
+
+
+OF_READINGS = ("arm", "reader", "modality", "criterion", "session", "repeat")
+OF_IMAGES = ("arm", "modality")
+OF_MARKS = ("arm", "reader", "modality", "session", "label", "phase")
 
 
 class TableView(ApiView):
@@ -200,35 +208,36 @@ def _described(summary: str, row: Any, filters: tuple[str, ...]) -> Any:
         **REFUSALS,
         404: NOT_FOUND,
     }
-    return extend_schema(summary=summary, parameters=_filters(*filters), responses=answers)
+    described = extend_schema(summary=summary, parameters=[STUDY, *_filters(*filters)], responses=answers)
+    return extend_schema_view(get=described)
 
 
+@_described("Scores", ScoreRow, OF_READINGS)
 class Scores(TableView):
     """The scores of an unblinded study: one row per planned reading and criterion."""
 
-    table, filters = "scores", ("arm", "reader", "modality", "criterion", "session", "repeat")
-    get = _described("Scores", ScoreRow, filters)(TableView.get)
+    table, filters = "scores", OF_READINGS
 
 
+@_described("Choices between pairs", PairRow, OF_READINGS)
 class Pairs(TableView):
     """The choices of an unblinded pairwise study: one row per planned comparison; `arm` keeps either side."""
 
-    table, filters = "pairs", ("arm", "reader", "modality", "criterion", "session", "repeat")
-    get = _described("Choices between pairs", PairRow, filters)(TableView.get)
+    table, filters = "pairs", OF_READINGS
 
 
+@_described("Image metrics", ImageRow, OF_IMAGES)
 class Metrics(TableView):
     """PSNR, SSIM, NMSE, feature distance and latency of every image of an unblinded study."""
 
-    table, filters = "images", ("arm", "modality")
-    get = _described("Image metrics", ImageRow, filters)(TableView.get)
+    table, filters = "images", OF_IMAGES
 
 
+@_described("Annotations", MarkRow, OF_MARKS)
 class Annotations(TableView):
     """The marks that readers of an unblinded study drew, in pixels of the image."""
 
-    table, filters = "marks", ("arm", "reader", "modality", "session", "label", "phase")
-    get = _described("Annotations", MarkRow, filters)(TableView.get)
+    table, filters = "marks", OF_MARKS
 
 
 class Figure(ApiView):
@@ -241,6 +250,7 @@ class Figure(ApiView):
     @extend_schema(
         summary="A figure",
         parameters=[
+            STUDY,
             OpenApiParameter("name", str, "path", enum=list(figures.FIGURES)),
             OpenApiParameter("kind", str, "path", enum=list(figures.FORMATS)),
             *_filters(*PART),
@@ -270,6 +280,7 @@ class Export(ApiView):
 
     @extend_schema(
         summary="The whole export",
+        parameters=[STUDY],
         responses={(200, "application/zip"): OpenApiTypes.BINARY, **REFUSALS, 404: NOT_FOUND},
     )
     def get(self, request: Request, study: UUID) -> HttpResponse:

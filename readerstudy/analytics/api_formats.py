@@ -65,6 +65,7 @@ class Pages(PageNumberPagination):
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 5000
+    page_query_description = "Number of the page, from 1."
     page_size_query_description = "Rows of a page, 1 to 5000."
 
     def get_page_size(self, request: Request) -> int:

@@ -152,10 +152,10 @@ def datacite(deposit: Deposit) -> dict[str, Any]:
     rights = {"rights": licence.title}
     if licence.spdx:
         rights |= {
-            "rightsURI": licence.url,
+            "rightsUri": licence.url,
             "rightsIdentifier": licence.spdx.lower(),
             "rightsIdentifierScheme": "SPDX",
-            "schemeURI": "https://spdx.org/licenses/",
+            "schemeUri": "https://spdx.org/licenses/",
         }
     return {
         "creators": [_datacite_creator(creator) for creator in deposit.creators],

@@ -30,7 +30,7 @@ RELATIONS = {"paper": "IsSupplementTo", "registration": "IsDocumentedBy", "furth
 class CreatorForm(forms.Form):
     """One row; a row left empty is left out."""
 
-    family = forms.CharField(max_length=120, required=False, label="Family name or organisation")
+    family = forms.CharField(max_length=120, required=False, label="Family name", help_text="Or an organisation.")
     given = forms.CharField(max_length=120, required=False, label="Given name")
     orcid = forms.CharField(
         max_length=60, required=False, label="ORCID iD",
@@ -79,7 +79,7 @@ class DepositForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5}),
     )  # fmt: skip
     publisher = forms.CharField(max_length=200, help_text="The repository, for example Zenodo.")
-    year = forms.IntegerField(label="Year of publication")
+    year = forms.IntegerField()
     keywords = forms.CharField(max_length=500, required=False, help_text="With commas between them.")
     licence = forms.ChoiceField(choices=LICENCE_CHOICES, widget=forms.RadioSelect)
     own_title = forms.CharField(max_length=200, required=False, label="Name of your own terms")

@@ -21,7 +21,7 @@ class InputError(ValueError):
 
 @dataclass(frozen=True)
 class ScoreLine:
-    """One planned reading, ``idle_s`` seconds of pauses in it; ``score`` is "1".."5", "NA" (cannot judge) or "" (not read)."""
+    """One planned reading; ``score`` is "1".."5", "NA" (cannot judge) or "" (not read); ``seconds`` include pauses."""
 
     slice: str
     arm: str

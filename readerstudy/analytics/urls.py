@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from readerstudy.analytics import deposit_views, explore_views, panel_views, views
+from readerstudy.analytics import deposit_views, explore_views, panel_views, review_views, views
+from readerstudy.analytics.report.views import report
 
 app_name = "analytics"
 urlpatterns = [
@@ -14,6 +15,9 @@ urlpatterns = [
     path("deposit/", deposit_views.deposit, name="deposit"),
     path("statistics.json", views.statistics, name="statistics"),
     path("tables/<str:name>", views.table, name="table"),
+    path("review/", review_views.review_links, name="review_links"),
+    path("review/<int:pk>/revoke/", review_views.revoke_link, name="revoke_link"),
+    path("report/", report, name="report"),
     path("panels/", panel_views.builder, name="panels"),
     path("panels/figure.<slug:kind>", panel_views.figure, name="panel_figure"),
     path("number/", explore_views.number_behind, name="number"),

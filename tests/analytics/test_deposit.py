@@ -97,6 +97,10 @@ def test_datacite_has_what_the_kernel_requires() -> None:
     assert firm == {"name": "Müller, Söhne & Co.", "nameType": "Organizational"}
     assert [one["relatedIdentifierType"] for one in made["relatedIdentifiers"]] == ["DOI", "URL"]
     assert made["types"]["resourceTypeGeneral"] == "Dataset" and made["publicationYear"] == "2026"
+    # The names of its JSON schema, datacite-v4.5.json, which takes no others.
+    assert set(made["rightsList"][0]) == {
+        "rights", "rightsUri", "rightsIdentifier", "rightsIdentifierScheme", "schemeUri",
+    }  # fmt: skip
 
 
 def test_readme_names_terms_and_sources_and_says_that_there_are_no_pixels() -> None:
