@@ -10,15 +10,20 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.models import Token, User
 from readerstudy.accounts.resets import make_reset_link
-from readerstudy.cases.models import Import, Source
+from readerstudy.accounts.tokens import create_token
+from readerstudy.cases.actions import KEEP
+from readerstudy.cases.models import Case, Import, Source
+from readerstudy.cases.upload_files import Stated
+from readerstudy.cases.uploads import begin_upload
 from readerstudy.conduct.actions import invite
 from readerstudy.reading.actions import start_session
-from readerstudy.reconstructions.exports import request_reconstructions, zip_path
+from readerstudy.reconstructions.export_list import zip_path
+from readerstudy.reconstructions.exports import request_reconstructions
 from readerstudy.reconstructions.models import Reconstruction, Run
 from readerstudy.studies.models import StudySlice
-from tests.factories import World, make_open, make_user
+from tests.factories import World, make_case, make_open, make_user
 from tests.security.matrix import FOREIGN, ROLES, ROWS, Row
 
 pytestmark = pytest.mark.django_db
@@ -51,13 +56,15 @@ def arguments(world: World) -> dict[str, Any]:
     invited, lost = invite(world.study, "analyst", "", world.coordinator), make_user()
     return {
         "invitation": invited.token, "invitation_pk": invited.invitation.pk, "one": 1, "handle": lost.handle,
+        "upload": made_upload(world), "source": batch.source_id, "waiting": quarantined(),
         "reset": make_reset_link(lost, make_user(is_superuser=True)),
         "reconstruction": reconstruction.pk, "slice_pk": reconstruction.slice_id,
         "study": world.study.pk, "case": case.pk, "run": run.pk,
         "export": made_export(run),
         "zero": 0, "batch": batch.pk, "session": world.sessions()[0].token, "session_pk": world.sessions()[0].pk,
         "presentation": world.presentations()[0].pk, "open_verb": "open", "figure": "scores", "svg": "svg",
-        "table": "scores.csv", "schedule": world.schedule().token, "image": "nothing",
+        "table": "scores.csv", "slice_name": "S001", "arm": "tv_recon", "schedule": world.schedule().token, "image": "nothing",
+        "token_pk": made_token(world), "nothing": "nothing/",
     }  # fmt: skip
 
 
@@ -66,6 +73,25 @@ def made_export(run: Run) -> UUID:
     made = request_reconstructions([run], None)
     zip_path(made).write_bytes(b"zip")
     return made
+
+
+def made_token(world: World) -> UUID:
+    """A token of the coordinator that works."""
+    known = Token.objects.filter(owner=world.coordinator, revoked_at=None).first()
+    return (known or create_token(world.coordinator, "a script", ["studies:read"])[0]).pk
+
+
+def made_upload(world: World) -> UUID:
+    """An upload of one file, of which nothing has arrived."""
+    source = Source.objects.get(name="Tests")
+    return begin_upload(by=world.coordinator, source=source, keep=KEEP, files=[Stated(9, "0" * 32)]).pk
+
+
+def quarantined() -> UUID:
+    """A case that waits until someone has looked at it."""
+    made = make_case("US")
+    Case.objects.filter(pk=made.pk).update(state=Case.State.QUARANTINED)
+    return made.pk
 
 
 def url_of(row: Row, world: World) -> str:
