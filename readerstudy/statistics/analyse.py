@@ -23,18 +23,27 @@ from readerstudy.statistics.estimate import (
 )
 from readerstudy.statistics.intervals import MINIMUM_PATIENTS, Clusters
 from readerstudy.statistics.latency import Latency, latency
-from readerstudy.statistics.mrmc import FEW_READERS, OmnibusF, as_estimate, crossed_mean, omnibus_f
-from readerstudy.statistics.opinion import difference_from_reference, unit_means
+from readerstudy.statistics.leave_out import Headline, headline, without_reader
+from readerstudy.statistics.mrmc import FEW_READERS, OmnibusF, omnibus_f
+from readerstudy.statistics.opinion import (
+    ReferenceDifference,
+    as_worst,
+    difference_from_reference,
+    unit_means,
+)
 from readerstudy.statistics.readers import (
     IntraReader,
+    SessionBias,
     intra_reader,
-    kappa_without,
-    mean_without,
     reader_summary,
+    session_biases,
 )
 from readerstudy.statistics.table import ScoreTable, TableError
 
 REFERENCE = "reference"
+POOLED = (
+    "Pooled over arms: readers who tell the arms apart count as agreeing here, so read the blocks of the arms first."
+)
 
 
 @dataclass(frozen=True)
@@ -49,15 +58,18 @@ class Omnibus:
 
 @dataclass(frozen=True)
 class ReaderEntry:
-    """One reader, and the headline numbers without this reader: of every arm, and "later minus earlier"."""
+    """One reader, by session too, and the headline numbers without this reader (see ``leave_out``)."""
 
     bias: Result
     correlation_with_others: Result
     standard_deviation: Number
     n_scores: int
+    by_session: dict[str, SessionBias]
     mean_score_without: dict[str, Result]
     fleiss_kappa_without: dict[str, Result]
+    difference_from_reference_without: dict[str, Result]
     mrmc_without: dict[str, Result]
+    omnibus_without: OmnibusF | Undefined
 
 
 def analyse(
@@ -67,12 +79,15 @@ def analyse(
     seed: int = 0,
     draws: int = 2000,
     clmm: bool = True,
+    margin: float | None = None,
+    reference: str = REFERENCE,
 ) -> dict[str, Any]:
     """All statistics of a table of scores, as strict JSON types.
 
     ``categories`` are the form's; without them all whole numbers from the smallest to the largest score.
-    ``clmm=False`` leaves the two mixed models out, which take most of the time. Raises TableError for a
-    score off the form or a metric of an unknown arm or modality.
+    ``clmm=False`` leaves the two mixed models out, which take most of the time. ``margin`` in score points
+    asks for non-inferiority and equivalence of every pair; ``reference`` names the hidden reference's arm.
+    Raises TableError for a score off the form or a metric of an unknown arm or modality.
     """
     form = tuple(sorted(categories)) if categories is not None else scores.categories()
     if len(set(form)) != len(form) or not form:
@@ -82,15 +97,17 @@ def analyse(
     report = {
         "categories": form,
         "arms": _arm_blocks(scores, cube, refused, form, clusters, seed, draws),
-        "pooled": _pooled_block(scores, cube, refused, form, clusters, seed, draws),
-        "comparisons": compare(cube, scores.arms, form, clusters),
+        "pooled": _pooled_block(scores.readers, cube, refused, form, clusters, seed, draws),
+        "comparisons": compare(cube, scores.arms, form, clusters, margin),
         "omnibus": _omnibus(scores, cube, form, clusters, clmm),
-        "readers": _readers(scores, cube, form, clusters),
+        "readers": _readers(scores, cube, form, clusters, reference),
         "intra_reader": _intra_readers(scores, cube, form, clusters),
         "correlation": {"fid_med": _fid_med(scores, cube, metrics)},
         "latency": _latency(metrics),
-        "difference_from_reference": _reference_differences(scores, cube, clusters),
+        "difference_from_reference": _reference_differences(scores, cube, clusters, reference),
+        "cannot_judge_as_worst": _refusals_as_worst(scores, cube, refused, form, clusters, reference),
         "modalities": _modalities(scores, cube, refused, form, seed, draws),
+        "modalities_pooled": _modalities_pooled(scores, cube, refused, form, seed, draws),
         "warnings": _warnings(scores, cube, clusters),
         "seed": seed,
         "draws": draws,
@@ -115,7 +132,7 @@ def _arm_blocks(
 
 
 def _pooled_block(
-    scores: ScoreTable,
+    readers: Sequence[str],
     cube: FloatArray,
     refused: BoolArray,
     form: Sequence[int],
@@ -127,11 +144,12 @@ def _pooled_block(
     return block(
         pooled_units(cube),
         refused.reshape(-1, refused.shape[2]),
-        scores.readers,
+        readers,
         form,
         _pooled_clusters(cube, clusters),
         seed,
         draws,
+        POOLED,
     )
 
 
@@ -154,29 +172,25 @@ def _omnibus(scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters
     )
 
 
-def _differences_without(scores: ScoreTable, cube: FloatArray, reader: int, clusters: Clusters) -> dict[str, Result]:
-    """The multi-reader difference of every pair of arms when one reader is left out."""
-    left, arms = np.delete(cube, reader, axis=2), scores.arms
-    return {
-        f"{arms[b]} - {arms[a]}": as_estimate(crossed_mean(left[:, b] - left[:, a], clusters))
-        for a in range(len(arms))
-        for b in range(a + 1, len(arms))
-    }
-
-
-def _readers(scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters) -> dict[str, ReaderEntry]:
+def _readers(
+    scores: ScoreTable, cube: FloatArray, form: Sequence[int], clusters: Clusters, reference: str
+) -> dict[str, ReaderEntry]:
     units, pooled = pooled_units(cube), _pooled_clusters(cube, clusters)
     entries: dict[str, ReaderEntry] = {}
     for r, reader in enumerate(scores.readers):
         summary = reader_summary(units, r, pooled)
+        rest = without_reader(cube, r, scores.arms, form, clusters, reference)
         entries[reader] = ReaderEntry(
             bias=summary.bias,
             correlation_with_others=summary.correlation_with_others,
             standard_deviation=summary.standard_deviation,
             n_scores=summary.n_scores,
-            mean_score_without={arm: mean_without(cube[:, a], r) for a, arm in enumerate(scores.arms)},
-            fleiss_kappa_without={arm: kappa_without(cube[:, a], r, form) for a, arm in enumerate(scores.arms)},
-            mrmc_without=_differences_without(scores, cube, r, clusters),
+            by_session=session_biases(scores, cube, r),
+            mean_score_without=rest.mean_score,
+            fleiss_kappa_without=rest.fleiss_kappa,
+            difference_from_reference_without=rest.difference_from_reference,
+            mrmc_without=rest.mrmc,
+            omnibus_without=rest.omnibus,
         )
     return entries
 
@@ -222,15 +236,31 @@ def _latency(metrics: MetricsTable | None) -> Latency | Undefined:
     return latency(metrics.latency_ms)
 
 
-def _reference_differences(scores: ScoreTable, cube: FloatArray, clusters: Clusters) -> dict[str, Result] | Undefined:
-    if REFERENCE not in scores.arms:
+def _reference_differences(
+    scores: ScoreTable, cube: FloatArray, clusters: Clusters, reference: str
+) -> dict[str, ReferenceDifference | Undefined] | Undefined:
+    if reference not in scores.arms:
         return Undefined("the study has no hidden reference")
-    reference = cube[:, scores.arms.index(REFERENCE)]
+    base = cube[:, scores.arms.index(reference)]
     return {
-        arm: difference_from_reference(cube[:, a], reference, clusters)
+        arm: difference_from_reference(cube[:, a], base, clusters)
         for a, arm in enumerate(scores.arms)
-        if arm != REFERENCE
+        if arm != reference
     }
+
+
+def _refusals_as_worst(
+    scores: ScoreTable,
+    cube: FloatArray,
+    refused: BoolArray,
+    form: Sequence[int],
+    clusters: Clusters,
+    reference: str,
+) -> Headline | Undefined:
+    """Sensitivity of the headline: every "cannot judge" counted as the worst score of the form."""
+    if not refused.any():
+        return Undefined("no reader answered that an image can't be judged")
+    return headline(as_worst(cube, refused, form), scores.arms, form, clusters, reference)
 
 
 def _modalities(
@@ -245,6 +275,20 @@ def _modalities(
     for name in names:
         own = scores.slices_of(name)
         blocks[name] = _arm_blocks(scores, cube[own], refused[own], form, clusters.take(own), seed, draws)
+    return blocks
+
+
+def _modalities_pooled(
+    scores: ScoreTable, cube: FloatArray, refused: BoolArray, form: Sequence[int], seed: int, draws: int
+) -> dict[str, Block]:
+    """The block of all arms pooled, by modality, where the table has more than one modality."""
+    names = tuple(dict.fromkeys(scores.modalities))
+    if len(names) < 2:
+        return {}
+    clusters, blocks = scores.clusters(), {}
+    for name in names:
+        own = scores.slices_of(name)
+        blocks[name] = _pooled_block(scores.readers, cube[own], refused[own], form, clusters.take(own), seed, draws)
     return blocks
 
 

@@ -22,18 +22,28 @@ QUALITY_WARNING = (
 
 @dataclass(frozen=True)
 class ArmBlinding:
-    """Guesses for the images of one arm; ``bang_index`` is 0 at chance and 1 where every guess is right."""
+    """Guesses for the images of one arm; ``bang_index`` is 0 at chance and 1 where every guess is right.
+
+    "Don't know" counts as not correct in ``share_correct`` and is left out of ``share_correct_of_guesses``,
+    which is the one that chance holds at 1 / number of arms.
+    """
 
     n: int
+    n_guessed: int
     share_correct: Result
+    share_correct_of_guesses: Result
     bang_index: Result
 
 
 @dataclass(frozen=True)
 class Blinding:
-    """``confusion``: true arm -> guessed arm or "don't know" -> count; ``chance`` is 1 / number of arms."""
+    """``confusion``: true arm -> guessed arm or "don't know" -> count; ``chance`` is 1 / number of arms.
+
+    ``share_correct_of_guesses`` is over all arms, clustered by reader.
+    """
 
     chance: float
+    share_correct_of_guesses: Result
     arms: dict[str, ArmBlinding]
     confusion: dict[str, dict[str, int]]
     warning: str
@@ -59,16 +69,32 @@ def blinding(truth: IntArray, guess: IntArray, readers: Sequence[str], arms: Seq
         }
         for place, arm in enumerate(arms)
     }
-    return Blinding(1 / len(arms), summary, confusion, QUALITY_WARNING)
+    everyone = Clusters.of_labels([str(label) for label in labels], "readers")
+    return Blinding(1 / len(arms), _of_guesses(truth, guess, everyone), summary, confusion, QUALITY_WARNING)
+
+
+def _of_guesses(truth: IntArray, guess: IntArray, clusters: Clusters) -> Result:
+    """Share correct of those who guessed: true arms (n,) and guesses (n,)."""
+    known = guess != DONT_KNOW
+    if not known.any():
+        return Undefined("nobody guessed")
+    correct = (truth == guess)[known].astype(np.float64)
+    return clustered_share(correct, np.ones(len(correct)), clusters.take(known))
 
 
 def _of_arm(guess: IntArray, arm: int, k: int, clusters: Clusters) -> ArmBlinding:
     n = len(guess)
     if n == 0:
         gap = Undefined("no image of this arm was guessed")
-        return ArmBlinding(0, gap, gap)
+        return ArmBlinding(0, 0, gap, gap, gap)
     correct = (guess == arm).astype(np.float64)
-    return ArmBlinding(n, clustered_share(correct, np.ones(n), clusters), bang_index(guess, arm, k, clusters))
+    return ArmBlinding(
+        n=n,
+        n_guessed=int((guess != DONT_KNOW).sum()),
+        share_correct=clustered_share(correct, np.ones(n), clusters),
+        share_correct_of_guesses=_of_guesses(np.full(n, arm), guess, clusters),
+        bang_index=bang_index(guess, arm, k, clusters),
+    )
 
 
 def bang_index(guess: IntArray, arm: int, k: int, clusters: Clusters) -> Result:

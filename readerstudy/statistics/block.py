@@ -25,8 +25,8 @@ from readerstudy.statistics.opinion import Opinion, opinion
 from readerstudy.statistics.pairwise import conger_kappa, pairwise_weighted_kappa
 from readerstudy.statistics.reliability import intraclass_correlations, kendall_w
 
-HIGH_AGREEMENT = 0.8
-LOW_KAPPA = 0.4
+MOST_AGREE = 0.6
+PARTED = 0.2
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,9 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Block:
-    """Agreement and opinion of the units of one arm, or of all arms pooled."""
+    """Agreement and opinion of the units of one arm, or of all arms pooled, where ``label`` says so."""
 
+    label: str
     n_slices: int
     n_readers: int
     n_scores: int
@@ -71,10 +72,12 @@ def block(
     clusters: Clusters,
     seed: int,
     draws: int,
+    label: str = "",
 ) -> Block:
     """The block of scores (units, readers; NaN missing), ``clusters`` grouping the dependent units."""
     given = np.isfinite(scores)
     return Block(
+        label=label,
         n_slices=int(given.any(axis=1).sum()),
         n_readers=int(given.any(axis=0).sum()),
         n_scores=int(given.sum()),
@@ -102,6 +105,7 @@ def agreement(
     percent = percent_agreement(counts, clusters)
     alphas = krippendorff_alphas(counts, categories, clusters, seed, draws)
     icc = intraclass_correlations(scores)
+    ac1 = gwet_ac(counts, agreement_weights(categories, 0), clusters)
     return Agreement(
         percent_agreement=percent,
         fleiss_kappa=kappa,
@@ -111,7 +115,7 @@ def agreement(
         krippendorff_alpha_nominal=alphas.nominal,
         krippendorff_alpha_ordinal=alphas.ordinal,
         krippendorff_alpha_interval=alphas.interval,
-        gwet_ac1=gwet_ac(counts, agreement_weights(categories, 0), clusters),
+        gwet_ac1=ac1,
         gwet_ac2_linear=gwet_ac(counts, agreement_weights(categories, 1), clusters),
         gwet_ac2_quadratic=gwet_ac(counts, agreement_weights(categories, 2), clusters),
         kendall_w=kendall_w(scores, clusters),
@@ -119,16 +123,27 @@ def agreement(
         icc_2_k=icc.average,
         pairwise_weighted_kappa_linear=pairwise_weighted_kappa(codes, readers, categories, 1, clusters),
         pairwise_weighted_kappa_quadratic=pairwise_weighted_kappa(codes, readers, categories, 2, clusters),
-        warnings=_warnings(percent, kappa),
+        warnings=prevalence_warnings(counts, categories, percent, kappa, ac1),
     )
 
 
-def _warnings(percent: Result, kappa: Estimate | Undefined) -> tuple[str, ...]:
-    if isinstance(percent, Undefined) or percent.value < HIGH_AGREEMENT:
+def prevalence_warnings(
+    counts: FloatArray, categories: Sequence[int], percent: Result, kappa: Result, ac1: Result
+) -> tuple[str, ...]:
+    """Where kappa and agreement part: most pairs agree, and kappa lies .2 below AC1 or is undefined."""
+    if not isinstance(percent, Estimate) or not isinstance(ac1, Estimate):
         return ()
-    if isinstance(kappa, Undefined) or kappa.value < LOW_KAPPA:
-        return (
-            "Readers agree on most scores while kappa is low or undefined: nearly all scores are in one "
-            "category, so read percent agreement and AC1 beside kappa.",
-        )
-    return ()
+    # Rounded first, so that the last bits, which depend on the order of the readers, decide nothing.
+    agreeing, ac1_value = round(percent.value, 9), round(ac1.value, 9)
+    parted, shown = True, "undefined"
+    if isinstance(kappa, Estimate):
+        low = round(kappa.value, 9)
+        parted, shown = round(ac1_value - low, 9) >= PARTED, f"low ({low:.2f})"
+    if not parted or agreeing < MOST_AGREE:
+        return ()
+    used = counts.sum(axis=0) / counts.sum()
+    top = int(used.argmax())
+    return (
+        f"Kappa is {shown} although {agreeing:.0%} of the pairs of scores agree (AC1 {ac1_value:.2f}): "
+        f"{used[top]:.0%} of the scores are {categories[top]}. Read percent agreement and AC1 beside kappa.",
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 import numpy as np
 
 from readerstudy.statistics.estimate import FloatArray, IntArray, Undefined
 
 CHUNK_CELLS = 2_000_000
+KEPT_CELLS = 4_000_000
 DEFINED_SHARE = 0.95
 
 
@@ -23,6 +25,27 @@ def resample_indices(n: int, seed: int, draws: int) -> Iterator[IntArray]:
 
 def resample_counts(n: int, seed: int, draws: int) -> Iterator[FloatArray]:
     """Chunks (d, n) of how often each unit stands in each resample."""
+    if n * draws <= KEPT_CELLS:
+        yield from _kept_counts(n, seed, draws)
+    else:
+        yield from _drawn_counts(n, seed, draws)
+
+
+@lru_cache(maxsize=1)
+def _kept_counts(n: int, seed: int, draws: int) -> tuple[FloatArray, ...]:
+    """The last resamples, since the arms of a study have as many units and every arm draws the same."""
+    chunks = tuple(_drawn_counts(n, seed, draws))
+    for chunk in chunks:
+        chunk.flags.writeable = False
+    return chunks
+
+
+def forget_resamples() -> None:
+    """Drop the kept resamples, so that a measurement counts their drawing."""
+    _kept_counts.cache_clear()
+
+
+def _drawn_counts(n: int, seed: int, draws: int) -> Iterator[FloatArray]:
     for index in resample_indices(n, seed, draws):
         index += n * np.arange(len(index))[:, None]
         yield np.bincount(index.ravel(), minlength=n * len(index)).reshape(len(index), n).astype(np.float64)
@@ -40,10 +63,12 @@ def bootstrap(sums: FloatArray, statistic: Callable[[FloatArray], FloatArray], s
 
 
 def percentile_interval(values: FloatArray) -> tuple[float, float] | Undefined:
-    """2.5th and 97.5th percentile of the draws; undefined where too many draws are NaN."""
+    """2.5th and 97.5th percentile of the draws; undefined where too many are NaN, or where all are alike."""
     defined = values[np.isfinite(values)]
     if len(defined) == 0 or len(defined) < DEFINED_SHARE * len(values):
         lost = len(values) - len(defined)
         return Undefined(f"the statistic is undefined in {lost} of {len(values)} resamples")
+    if np.ptp(defined) <= 1e-12:
+        return Undefined("every resample gives the same value")
     low, high = np.quantile(defined, [0.025, 0.975])
     return float(low), float(high)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csgraph
 
 from readerstudy.statistics.estimate import FloatArray, IntArray, Result, Undefined, without_interval
-from readerstudy.statistics.intervals import Clusters, two_way, wilson
+from readerstudy.statistics.intervals import Clusters, two_way, two_way_share
 
 STEPS = 100
 TOLERANCE = 1e-12
@@ -95,7 +95,7 @@ def bradley_terry(
         log_ability=abilities,
         log_tie=estimate(k + 1) if ties else Undefined("no pair was judged equal"),
         side_bias=estimate(k),
-        circular_triads=circular_triads(judgements),
+        circular_triads=circular_triads(judgements, clusters),
         n=len(judgements.outcome),
     )
 
@@ -152,27 +152,40 @@ def _maximise(design: FloatArray, chosen: IntArray) -> tuple[FloatArray | None, 
     return None, None
 
 
-def circular_triads(judgements: Judgements) -> CircularTriads:
-    """Count circles a > b > c > a within each reader and slice; of a pair shown twice the last counts."""
+def circular_triads(judgements: Judgements, clusters: Clusters | None = None) -> CircularTriads:
+    """Count circles a > b > c > a within each reader and slice; of a pair shown twice the last counts.
+
+    The share's interval is clustered by slice (or ``clusters`` of the rows) and reader.
+    """
+    if clusters is None:
+        clusters = Clusters.of_labels([str(s) for s in judgements.slices], "slices")
     winners: dict[tuple[int, int], dict[frozenset[int], int]] = {}
-    for left, right, outcome, slice_, reader in zip(
-        judgements.left.tolist(),
-        judgements.right.tolist(),
-        judgements.outcome.tolist(),
-        judgements.slices.tolist(),
-        judgements.readers.tolist(),
-        strict=True,
+    judged: dict[tuple[int, int], int] = {}
+    for row, (left, right, outcome, slice_, reader) in enumerate(
+        zip(
+            judgements.left.tolist(),
+            judgements.right.tolist(),
+            judgements.outcome.tolist(),
+            judgements.slices.tolist(),
+            judgements.readers.tolist(),
+            strict=True,
+        )
     ):
+        judged[slice_, reader] = row
         own = winners.setdefault((slice_, reader), {})
         own.pop(frozenset((left, right)), None)
         if outcome != EQUAL:
             own[frozenset((left, right))] = left if outcome == LEFT else right
-    circles = triples = 0
-    for own in winners.values():
+    triples: list[tuple[bool, int, int]] = []
+    for (slice_, reader), own in winners.items():
         for triple in combinations(sorted({arm for pair in own for arm in pair}), 3):
             won = [own.get(frozenset(pair)) for pair in combinations(triple, 2)]
             if None not in won:
-                triples += 1
-                circles += len(set(won)) == 3
-    share = wilson(circles, triples) if triples else Undefined("no triple of arms was judged without a tie")
-    return CircularTriads(circles, triples, share)
+                triples.append((len(set(won)) == 3, judged[slice_, reader], reader))
+    if not triples:
+        return CircularTriads(0, 0, Undefined("no triple of arms was judged without a tie"))
+    circles, rows, readers = (np.array(column) for column in zip(*triples, strict=True))
+    own_readers = np.unique(readers, return_inverse=True)[1].astype(np.int64)
+    count = int(own_readers.max()) + 1
+    share = two_way_share(circles, clusters.of_rows(rows), own_readers, count)
+    return CircularTriads(int(circles.sum()), len(triples), share)

@@ -15,6 +15,7 @@ from scipy import optimize, stats
 from readerstudy.statistics.agreement import codes_of
 from readerstudy.statistics.clmm_laplace import Laplace, Layout
 from readerstudy.statistics.estimate import (
+    CONDITIONAL,
     BoolArray,
     Estimate,
     FloatArray,
@@ -25,6 +26,7 @@ from readerstudy.statistics.estimate import (
 )
 from readerstudy.statistics.intervals import Z
 
+READERS_RANDOM = "slices and readers random in their differences between arms"
 ABSENT = Undefined("not in this model")
 BOUNDARY = 1e-3
 SEPARATED = 25.0
@@ -43,8 +45,9 @@ class LikelihoodRatio:
 
 @dataclass(frozen=True)
 class Clmm:
-    """A fitted model; ``log_odds`` and ``standard_errors`` are against ``reference``."""
+    """A fitted model; ``log_odds`` and ``standard_errors`` are against ``reference``, ``label`` says what is random."""
 
+    label: str
     reference: str
     log_odds: dict[str, Result]
     standard_errors: dict[str, Number]
@@ -188,7 +191,7 @@ def _summary(fit: Fit, null: Fit, present: Sequence[str], arms: Sequence[str], k
     assert fit.covariance is not None
     errors = np.sqrt(np.diag(fit.covariance))[k : k + len(beta)]
     crossed = len(fit.parameters) - k - len(beta) > 2
-    method = "Laplace, Wald" if crossed else "Laplace, Wald, conditional on these readers"
+    method = "Laplace, Wald" if crossed else f"Laplace, Wald, {CONDITIONAL}"
     log_odds: dict[str, Result] = {}
     standard_errors: dict[str, Number] = {}
     for arm in arms[1:]:
@@ -206,6 +209,7 @@ def _summary(fit: Fit, null: Fit, present: Sequence[str], arms: Sequence[str], k
         gap = Undefined("the model without arms did not converge")
         ratio = LikelihoodRatio(gap, len(beta), gap)
     return Clmm(
+        label=READERS_RANDOM if crossed else CONDITIONAL,
         reference=present[0],
         log_odds=log_odds,
         standard_errors=standard_errors,

@@ -10,12 +10,11 @@ import numpy as np
 from scipy import stats
 
 from readerstudy.statistics.agreement import codes_of, count_table
-from readerstudy.statistics.estimate import FloatArray, Number, Result, Undefined
-from readerstudy.statistics.intervals import Clusters, linearised
-from readerstudy.statistics.mrmc import MrmcEstimate, crossed_mean
+from readerstudy.statistics.estimate import CONDITIONAL, FloatArray, Number, Result, Undefined
+from readerstudy.statistics.intervals import Clusters, linearised, two_sided_t
+from readerstudy.statistics.mrmc import Hypothesis, MrmcEstimate, against_margin, combine, crossed_mean, without_test
 from readerstudy.statistics.opinion import clustered_mean, unit_means
 
-CONDITIONAL = "conditional on these readers"
 NO_SHARED_SLICE = "no slice has scores of both arms"
 
 
@@ -58,13 +57,25 @@ class Pair:
     paired_t: PairedT
     wilcoxon: Wilcoxon
     vgc_area: Result
+    vgc_area_slices_readers: MrmcEstimate | Undefined
+    non_inferiority: Hypothesis | Undefined
+    equivalence: Hypothesis | Undefined
     n_slices: int
 
 
-def compare(cube: FloatArray, arms: Sequence[str], categories: Sequence[int], clusters: Clusters) -> tuple[Pair, ...]:
-    """Every pair of arms of cube (slices, arms, readers; NaN missing), in order AB, AC, ..., corrected."""
+def compare(
+    cube: FloatArray,
+    arms: Sequence[str],
+    categories: Sequence[int],
+    clusters: Clusters,
+    margin: float | None = None,
+) -> tuple[Pair, ...]:
+    """Every pair of arms of cube (slices, arms, readers; NaN missing), in order AB, AC, ..., corrected.
+
+    ``margin`` > 0 in score points asks whether the later arm is not inferior, and equivalent, to the earlier.
+    """
     pairs = [
-        _pair(cube[:, i], cube[:, j], (arms[i], arms[j]), categories, clusters)
+        _pair(cube[:, i], cube[:, j], (arms[i], arms[j]), categories, clusters, margin)
         for i in range(len(arms))
         for j in range(i + 1, len(arms))
     ]
@@ -85,21 +96,27 @@ def _pair(
     arms: tuple[str, str],
     categories: Sequence[int],
     clusters: Clusters,
+    margin: float | None,
 ) -> Pair:
     difference = unit_means(second) - unit_means(first)
     seen = np.isfinite(difference)
     kept = difference[seen]
     mean = clustered_mean(kept, clusters.take(seen)) if seen.any() else Undefined(NO_SHARED_SLICE)
     by_reader = second - first
+    mrmc: MrmcEstimate | Undefined = Undefined("no reader scored both arms of a slice")
+    if np.isfinite(by_reader).any():
+        mrmc = crossed_mean(by_reader, clusters)
+    no_margin = Undefined("no margin was given")
     return Pair(
         arms=arms,
         mean_difference=mean,
-        mrmc=crossed_mean(by_reader, clusters)
-        if np.isfinite(by_reader).any()
-        else Undefined("no reader scored both arms of a slice"),
+        mrmc=mrmc,
         paired_t=paired_t(kept),
         wilcoxon=Wilcoxon(wilcoxon(kept), Undefined("not corrected")),
         vgc_area=vgc_area(first, second, categories, clusters),
+        vgc_area_slices_readers=vgc_area_readers(first, second, categories, clusters),
+        non_inferiority=no_margin if margin is None else against_margin(mrmc, "non_inferiority", margin),
+        equivalence=no_margin if margin is None else against_margin(mrmc, "equivalence", margin),
         n_slices=len(kept),
     )
 
@@ -132,7 +149,7 @@ def paired_t(difference: FloatArray) -> PairedT:
         gap = Undefined("the differences of slice means are all equal")
         return PairedT(gap, gap, gap)
     t = float(difference.mean()) / (float(difference.std(ddof=1)) / math.sqrt(n))
-    p = 2 * float(stats.t.sf(abs(t), n - 1))
+    p = two_sided_t(t, n - 1)
     return PairedT(t, p, p)
 
 
@@ -181,14 +198,49 @@ def vgc_area(first: FloatArray, second: FloatArray, categories: Sequence[int], c
     """
     q = len(categories)
     a, b = (count_table(codes_of(scores, categories), q) for scores in (first, second))
-    n_a, n_b = float(a.sum()), float(b.sum())
-    if n_a == 0 or n_b == 0:
+    if not a.any() or not b.any():
         return Undefined("one of the two arms has no scores")
+    area, influence = _area(a, b)
+    seen = (a.sum(axis=1) + b.sum(axis=1)) > 0
+    method = "linearised, conditional on these readers"
+    return linearised(area, influence[seen] * float(seen.sum()), clusters.take(seen), method, (0.0, 1.0))
+
+
+def vgc_area_readers(
+    first: FloatArray, second: FloatArray, categories: Sequence[int], clusters: Clusters
+) -> MrmcEstimate | Undefined:
+    """Mean of the readers' own areas with readers and cases random; ``p`` tests .5.
+
+    Source: Obuchowski and Rockette 1995 with the covariances of DeLong, DeLong and Clarke-Pearson 1988, both
+    arms of a slice together.
+    """
+    kept = np.isfinite(first).any(axis=0) & np.isfinite(second).any(axis=0)
+    seen = np.asarray(np.isfinite(np.hstack([first, second])[:, np.tile(kept, 2)]).any(axis=1))
+    if not kept.any():
+        return Undefined("no reader has scores of both arms")
+    own = clusters.take(seen)
+    tables = [codes_of(scores[seen], categories) for scores in (first, second)]
+    parts = [
+        _area(*(count_table(codes[:, [reader]], len(categories)) for codes in tables))
+        for reader in np.flatnonzero(kept).tolist()
+    ]
+    areas, influence = np.array([area for area, _ in parts]), np.stack([part for _, part in parts], axis=1)
+    centre = float(areas.mean())
+    reason = own.too_few() or ("one reader, at least 2 are needed" if len(areas) < 2 else None)
+    if reason is not None:
+        return without_test(centre, reason)
+    sums = own.sums(influence)
+    found = combine(areas, own.count / (own.count - 1) * (sums.T @ sums), own, centre, null=0.5)
+    if found.ci_low is None or found.ci_high is None:
+        return found
+    return replace(found, ci_low=max(0.0, found.ci_low), ci_high=min(1.0, found.ci_high))
+
+
+def _area(a: FloatArray, b: FloatArray) -> tuple[float, FloatArray]:
+    """Area of counts a and b (units, q), neither empty, and what each unit adds to its error (units,)."""
+    n_a, n_b = float(a.sum()), float(b.sum())
     p_a, p_b = a.sum(axis=0) / n_a, b.sum(axis=0) / n_b
     below_a = np.cumsum(p_a) - p_a / 2
     above_b = 1 - np.cumsum(p_b) + p_b / 2
     area = float(p_b @ below_a)
-    seen = (a.sum(axis=1) + b.sum(axis=1)) > 0
-    influence = (b @ (below_a - area) / n_b + a @ (above_b - area) / n_a)[seen] * float(seen.sum())
-    method = "linearised, conditional on these readers"
-    return linearised(area, influence, clusters.take(seen), method, (0.0, 1.0))
+    return area, b @ (below_a - area) / n_b + a @ (above_b - area) / n_a

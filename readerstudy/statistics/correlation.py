@@ -16,12 +16,19 @@ from readerstudy.statistics.estimate import (
     Undefined,
     without_interval,
 )
-from readerstudy.statistics.intervals import Clusters, clustered_share, fisher, pearson, t_quantile
+from readerstudy.statistics.intervals import (
+    Clusters,
+    clustered_correlation,
+    clustered_share,
+    fisher,
+    pearson,
+    t_quantile,
+)
 
 
 @dataclass(frozen=True)
 class Regression:
-    """Least squares of y on x with t(n - 2) intervals."""
+    """Least squares of y on x with t intervals."""
 
     slope: Result
     intercept: Result
@@ -40,8 +47,8 @@ class MetricCorrelation:
     leave_one_out_pearson: tuple[Number, ...]
 
 
-def regression(x: FloatArray, y: FloatArray) -> Regression | Undefined:
-    """Ordinary least squares of y (n,) on x (n,)."""
+def regression(x: FloatArray, y: FloatArray, lost: int = 0) -> Regression | Undefined:
+    """Ordinary least squares of y (n,) on x (n,); ``lost`` degrees of freedom went into centring them before."""
     n = len(x)
     if n < 2:
         return Undefined(f"{n} points, at least 2 are needed")
@@ -51,12 +58,16 @@ def regression(x: FloatArray, y: FloatArray) -> Regression | Undefined:
         return Undefined("the metric has the same value at every point")
     slope = float(dx @ (y - y.mean())) / spread
     intercept = float(y.mean()) - slope * float(x.mean())
-    if n == 2:
-        reason = "n = 2, a line through two points leaves no residual"
+    df = n - 2 - lost
+    if df < 1:
+        reason = f"n = {n}, a line through these points leaves no residual"
         return Regression(without_interval(slope, reason), without_interval(intercept, reason))
     residual = y - intercept - slope * x
-    error = math.sqrt(float(residual @ residual) / (n - 2))
-    quantile, method = t_quantile(n - 2), f"least squares, t({n - 2}), n = {n}"
+    error = math.sqrt(float(residual @ residual) / df)
+    if error <= 1e-12 * (1 + float(np.abs(y).max())):
+        reason = "the points lie on a line, so that their error can't be estimated"
+        return Regression(without_interval(slope, reason), without_interval(intercept, reason))
+    quantile, method = t_quantile(df), f"least squares, t({df}), n = {n}"
 
     def interval(value: float, scale: float) -> Estimate:
         half = quantile * error * scale
@@ -137,11 +148,12 @@ def slice_metric(
     within: dict[str, Result] = {}
     for a, arm in enumerate(arms):
         seen = both[:, a]
-        within[arm] = _interval(pearson(metric[seen, a], scores[seen, a]), int(seen.sum()), "Pearson")
+        within[arm] = clustered_correlation(metric[seen, a], scores[seen, a], clusters.take(seen), "Pearson")
     filled = both.any(axis=0)
     arm_r = pearson(_mean(metric[:, filled], 0), _mean(scores[:, filled], 0))
-    full = both.all(axis=1)
-    rows = [_centred(values[full]).ravel() for values in (metric, scores)]
+    # An arm without the metric, as the reference is for itself, must not empty the slices of the others.
+    full = both[:, filled].all(axis=1)
+    rows = [_centred(values[full][:, filled]).ravel() for values in (metric, scores)]
     slice_r = pearson(rows[0], rows[1])
     return SliceMetric(
         within_arms=within,
@@ -158,7 +170,7 @@ def _mean(values: FloatArray, axis: int) -> FloatArray:
 
 
 def _centred(values: FloatArray) -> FloatArray:
-    return values - values.mean(axis=1, keepdims=True) if len(values) else values
+    return values - values.mean(axis=1, keepdims=True) if values.size else values
 
 
 def _pair_order(metric: FloatArray, scores: FloatArray, clusters: Clusters) -> Result:

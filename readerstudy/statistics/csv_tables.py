@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from readerstudy.statistics.table import ScoreRow, ScoreTable, TableError
+from readerstudy.statistics.table import ScoreRow, ScoreTable, TableError, shown
 
 OPTIONAL = ("patient", "modality", "session", "repeat")
 CANNOT_JUDGE = "NA"
+# What a spreadsheet writes; Python's own float also takes underscores, foreign digits and "nan".
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def read_scores(path: Path, wide: bool = False) -> ScoreTable:
         else:
             reader = _filled(line, "reader", record["reader"])
             rows.append(_row(line, record, reader, record["score"], "score"))
-    return ScoreTable.from_rows(rows)
+    return ScoreTable.from_rows(rows, wide)
 
 
 def read_metrics(path: Path) -> MetricsTable:
@@ -66,14 +69,17 @@ def read_metrics(path: Path) -> MetricsTable:
 
 def _records(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Row number as a spreadsheet shows it (the header is row 1) and stripped cells by column."""
+    # utf-8-sig: spreadsheets write a byte order mark, which would else become part of the first name.
     try:
-        # utf-8-sig: spreadsheets write a byte order mark, which would else become part of the first name.
         with path.open(newline="", encoding="utf-8-sig") as stream:
             lines = list(csv.reader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        row = error.object[: error.start].count(b"\n") + 1
         raise TableError(
-            f"{path.name} can't be read as a CSV file in UTF-8 ({error}); save it again as CSV."
+            f"{path.name} can't be read as a CSV file in UTF-8 from row {row} on; save it again as CSV in UTF-8."
         ) from error
+    except (OSError, csv.Error) as error:
+        raise TableError(f"{path.name} can't be read as a CSV file ({error}); save it again as CSV.") from error
     if not lines:
         raise TableError(f"{path.name} is empty; give a header row and at least one row below it.")
     header = [name.strip() for name in lines[0]]
@@ -82,12 +88,12 @@ def _records(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[st
             raise TableError(f"Row 1: the column {name} is missing; add it or rename the one that holds it.")
     for name in header:
         if header.count(name) > 1 or not name:
-            raise TableError(f"Row 1: the column '{name}' has no name or stands there twice; rename it.")
+            raise TableError(f"Row 1: the column '{shown(name)}' has no name or stands there twice; rename it.")
     for line, cells in enumerate(lines[1:], start=2):
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
-            column = header[min(len(cells), len(header) - 1)]
+            column = shown(header[min(len(cells), len(header) - 1)])
             raise TableError(
                 f"Row {line}, column {column}: the row has {len(cells)} cells and the header {len(header)}; "
                 "make them equal."
@@ -98,7 +104,7 @@ def _records(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[st
 def _row(line: int, record: dict[str, str], reader: str, score: str, column: str) -> ScoreRow:
     repeat = record.get("repeat", "") or "0"
     if repeat not in ("0", "1"):
-        raise TableError(f"Row {line}, column repeat: '{repeat}' is neither 0 nor 1; correct it.")
+        raise TableError(f"Row {line}, column repeat: '{shown(repeat)}' is neither 0 nor 1; correct it.")
     judged = score not in ("", CANNOT_JUDGE)
     return ScoreRow(
         slice=_filled(line, "slice", record["slice"]),
@@ -121,10 +127,7 @@ def _filled(line: int, column: str, value: str) -> str:
 
 
 def _number(line: int, column: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = float(text) if NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(value):
-        raise TableError(f"Row {line}, column {column}: '{text}' is not a number; correct it.")
+        raise TableError(f"Row {line}, column {column}: '{shown(text)}' is not a number; correct it.")
     return value

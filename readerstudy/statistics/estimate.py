@@ -15,6 +15,8 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
+CONDITIONAL = "conditional on these readers"
+
 
 @dataclass(frozen=True)
 class Estimate:

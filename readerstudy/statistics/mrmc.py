@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from readerstudy.statistics.estimate import Estimate, FloatArray, Number, Result, Undefined, without_interval
-from readerstudy.statistics.intervals import Clusters, t_quantile
+from readerstudy.statistics.intervals import Clusters, t_quantile, two_sided_t
 
 FEW_READERS = 10
 FLAT = 1e-9
@@ -81,24 +81,35 @@ def crossed_mean(scores: FloatArray, clusters: Clusters, value: float | None = N
     scores, clusters = scores[seen], clusters.take(seen)
     reason = clusters.too_few() or ("one reader, at least 2 are needed" if readers < 2 else None)
     if reason is not None:
-        return _without(centre, reason)
-    covariance = case_covariance(scores, clusters)
+        return without_test(centre, reason)
+    return combine(means, case_covariance(scores, clusters), clusters, centre)
+
+
+def combine(
+    means: FloatArray, covariance: FloatArray, clusters: Clusters, centre: float, null: float = 0.0
+) -> MrmcEstimate:
+    """Mean over random readers of what each found, means (readers,), with its covariance over the cases.
+
+    ``p`` tests the mean against ``null``.
+    """
+    readers = len(means)
     shared = max(float(covariance.sum() - np.trace(covariance)) / (readers * (readers - 1)), 0.0)
     between = float(means.var(ddof=1))
     variance = between / readers + shared
     if variance <= FLAT**2:
-        return _without(centre, "the scores do not vary")
+        return without_test(centre, "the scores do not vary")
     # Without any spread between readers the df are infinite: the cases alone carry the error.
     df = math.inf if between <= FLAT**2 else (between + readers * shared) ** 2 / (between**2 / (readers - 1))
     error = math.sqrt(variance)
     df = min(df, 1e9)
     half = t_quantile(df) * error
-    method = f"Obuchowski-Rockette, readers and {clusters.noun} random, Hillis df {df:.1f}"
-    p = 2 * float(stats.t.sf(abs(centre) / error, df))
+    method = f"Obuchowski-Rockette, readers and {clusters.noun} random, Hillis df {round(df, 6):.1f}"
+    p = two_sided_t((centre - null) / error, df)
     return MrmcEstimate(centre, centre - half, centre + half, method, p, df, error)
 
 
-def _without(value: float, reason: str) -> MrmcEstimate:
+def without_test(value: float, reason: str) -> MrmcEstimate:
+    """A mean whose interval, test and degrees of freedom are undefined."""
     bare = without_interval(value, reason)
     gap = Undefined(reason)
     return MrmcEstimate(bare.value, None, None, bare.method, gap, gap, gap)

@@ -9,11 +9,11 @@ import numpy as np
 
 from readerstudy.statistics.estimate import (
     BoolArray,
+    Estimate,
     FloatArray,
     Number,
     Result,
     Undefined,
-    without_interval,
 )
 from readerstudy.statistics.intervals import Clusters, clustered_share, linearised, t_interval
 from readerstudy.statistics.mrmc import as_estimate, crossed_mean
@@ -30,6 +30,13 @@ class Opinion:
     standard_deviation: Number
     cannot_judge: Result
     distribution: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ReferenceDifference(Estimate):
+    """Difference from the hidden reference over slices, readers fixed; ``slices_readers`` takes both as random."""
+
+    slices_readers: Result
 
 
 def unit_means(scores: FloatArray) -> FloatArray:
@@ -54,16 +61,23 @@ def opinion(scores: FloatArray, cannot_judge: BoolArray, categories: Sequence[in
     if len(kept) > 1:
         spread = float(kept.std(ddof=1))
     own = clusters.take(seen)
-    centre = float(kept.mean()) if len(kept) else None
     return Opinion(
         mean_score=mean,
-        mean_score_slices_readers=as_estimate(crossed_mean(scores[seen], own, centre)),
+        mean_score_slices_readers=slices_and_readers(scores, clusters),
         mean_score_patients=clustered_mean(kept, own),
         mean_score_cannot_judge_as_worst=worst_case_mean(scores, cannot_judge, categories),
         standard_deviation=spread,
         cannot_judge=cannot_judge_rate(scores, cannot_judge, clusters),
         distribution={str(category): int((scores == category).sum()) for category in categories},
     )
+
+
+def slices_and_readers(scores: FloatArray, clusters: Clusters) -> Result:
+    """Mean of unit means of scores (units, readers; NaN missing) with readers and clusters random."""
+    means = unit_means(scores)
+    seen = np.isfinite(means)
+    centre = float(means[seen].mean()) if seen.any() else None
+    return as_estimate(crossed_mean(scores[seen], clusters.take(seen), centre))
 
 
 def clustered_mean(values: FloatArray, clusters: Clusters) -> Result:
@@ -82,17 +96,35 @@ def cannot_judge_rate(scores: FloatArray, cannot_judge: BoolArray, clusters: Clu
 
 def worst_case_mean(scores: FloatArray, cannot_judge: BoolArray, categories: Sequence[int]) -> Result:
     """Sensitivity of the mean score: every refusal counted as the worst score of the form."""
-    filled = np.where(cannot_judge, float(min(categories)), scores)
-    means = unit_means(filled)
+    means = unit_means(as_worst(scores, cannot_judge, categories))
     return t_interval(means[np.isfinite(means)], "slice means, cannot judge as the worst score")
 
 
-def difference_from_reference(scores: FloatArray, reference: FloatArray, clusters: Clusters) -> Result:
-    """Mean of slice means minus those of the hidden reference, both (units, readers), on slices with both."""
+def as_worst(scores: FloatArray, cannot_judge: BoolArray, categories: Sequence[int]) -> FloatArray:
+    """Scores with every refusal counted as the worst score of the form."""
+    return np.where(cannot_judge, float(min(categories)), scores)
+
+
+def difference_from_reference(
+    scores: FloatArray, reference: FloatArray, clusters: Clusters
+) -> ReferenceDifference | Undefined:
+    """Mean of slice means minus those of the hidden reference, both (units, readers), on slices with both.
+
+    Over slices and readers it is the multi-reader analysis of the differences within slice and reader.
+    """
     difference = unit_means(scores) - unit_means(reference)
     seen = np.isfinite(difference)
     if not seen.any():
         return Undefined("no slice has scores of both the arm and the reference")
-    if not clusters.count:
-        return without_interval(float(difference[seen].mean()), "no clusters")
-    return clustered_mean(difference[seen], clusters.take(seen))
+    found = clustered_mean(difference[seen], clusters.take(seen))
+    assert isinstance(found, Estimate)
+    both = reference_difference(scores, reference, clusters)
+    return ReferenceDifference(found.value, found.ci_low, found.ci_high, found.method, both)
+
+
+def reference_difference(scores: FloatArray, reference: FloatArray, clusters: Clusters) -> Result:
+    """Difference from the reference within slice and reader, both random."""
+    by_reader = scores - reference
+    if not np.isfinite(by_reader).any():
+        return Undefined("no reader scored both the arm and the reference of a slice")
+    return as_estimate(crossed_mean(by_reader, clusters))

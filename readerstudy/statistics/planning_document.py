@@ -9,10 +9,12 @@ import numpy as np
 
 from readerstudy.statistics import planning
 from readerstudy.statistics.estimate import Undefined
-from readerstudy.statistics.planning import Aim, Power, ReadingTime, Saturation, VarianceComponents
+from readerstudy.statistics.planning import Power, ReadingTime, Saturation
+from readerstudy.statistics.planning_analysed import analysed_curve
 from readerstudy.statistics.planning_kappa import Form, KappaPrecision, half_width_kappa, kappa_saturation
+from readerstudy.statistics.planning_model import Aim, VarianceComponents
 
-OPTIMISTIC = 0.01
+APART = 0.01
 FEW_READERS = 10
 NICE = (10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 20000)
 
@@ -34,7 +36,7 @@ class PlanInputs:
 
 @dataclass(frozen=True)
 class CurveRow:
-    """Power (closed form) and half-width of kappa over slices at one number of slices, per number of readers."""
+    """Power as analysed and half-width of kappa over slices at one number of slices, per number of readers."""
 
     slices: int
     power: tuple[float, ...]
@@ -99,7 +101,7 @@ def curve_slices(inputs: PlanInputs) -> list[int]:
 def curve_rows(inputs: PlanInputs, columns: tuple[int, ...]) -> tuple[CurveRow, ...]:
     numbers = curve_slices(inputs)
     grid = np.array(numbers, dtype=np.float64)
-    power = [planning.power_curve(inputs.components, inputs.aim, readers, grid) for readers in columns]
+    power = [analysed_curve(inputs.components, inputs.aim, readers, grid) for readers in columns]
     rows = []
     for index, slices in enumerate(numbers):
         precisions = [half_width_kappa(inputs.components, inputs.form, readers, slices) for readers in columns]
@@ -110,11 +112,10 @@ def curve_rows(inputs: PlanInputs, columns: tuple[int, ...]) -> tuple[CurveRow, 
 
 def _warnings(inputs: PlanInputs, power: Power) -> tuple[str, ...]:
     found = []
-    gap = power.power - power.as_analysed
-    if abs(gap) > OPTIMISTIC:
+    if abs(power.power - power.closed_form) > APART:
         found.append(
-            f"Hillis' formula takes the degrees of freedom as known, the analysis estimates them from "
-            f"{inputs.readers} readers: expect {100 * power.as_analysed:.0f} % rather than {100 * power.power:.0f} %."
+            f"Hillis' formula says {100 * power.closed_form:.0f} %: it takes the degrees of freedom as known, but the "
+            f"analysis estimates them from {inputs.readers} readers, which makes it {100 * power.power:.0f} %."
         )
     if inputs.aim.readers == "fixed":
         found.append("With readers fixed the result holds for these readers only, not for others who might read.")
@@ -140,6 +141,11 @@ def _assumptions(inputs: PlanInputs) -> tuple[str, ...]:
     )
     found = [
         f"Test of one pair of arms: {test}; {names[aim.kind]} at {share:.4g} ({family}).",
+        *(
+            ["Power is that of the test with its degrees of freedom estimated from the scores, as the analysis does."]
+            if aim.readers == "random"
+            else []
+        ),
         "Every reader scores every slice in every arm; no score is missing.",
         "Scores are arm + slice + reader + slice x arm + reader x arm + slice x reader + error, all but the arm "
         "random, normal and independent.",

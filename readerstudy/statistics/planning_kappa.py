@@ -12,7 +12,8 @@ from scipy import stats
 
 from readerstudy.statistics.estimate import FloatArray, Undefined
 from readerstudy.statistics.intervals import Z
-from readerstudy.statistics.planning import GAIN, PlanningError, Saturation, VarianceComponents
+from readerstudy.statistics.planning import GAIN, Saturation
+from readerstudy.statistics.planning_model import PlanningError, VarianceComponents
 
 STUDIES = 300
 SLICES = 300

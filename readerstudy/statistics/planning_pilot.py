@@ -9,7 +9,7 @@ import numpy as np
 from readerstudy.statistics.estimate import FloatArray
 from readerstudy.statistics.intervals import Clusters
 from readerstudy.statistics.mrmc import case_covariance, reader_means
-from readerstudy.statistics.planning import PlanningError, VarianceComponents
+from readerstudy.statistics.planning_model import PlanningError, VarianceComponents
 from readerstudy.statistics.table import ScoreTable
 
 FEWEST_SLICES = 5

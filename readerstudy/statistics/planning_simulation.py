@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from readerstudy.statistics.estimate import FloatArray
-from readerstudy.statistics.planning import Aim, VarianceComponents
+from readerstudy.statistics.planning_model import Aim, VarianceComponents
 
 CELLS = 2_000_000
 

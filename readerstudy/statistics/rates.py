@@ -52,7 +52,7 @@ def _arm_rate(counts: FloatArray, clusters: Clusters) -> ArmRate:
         return ArmRate(0, 0, Undefined("no image of this arm was read"))
     rate = total / images
     influence = (marks - rate) / images
-    own = _of_rows(clusters, slices)
+    own = clusters.of_rows(slices)
     estimate = two_way(rate, influence, own, readers, counts.shape[1], "marks per image")
     if estimate.ci_low is not None and estimate.ci_low < 0:
         estimate = Estimate(rate, 0.0, estimate.ci_high, estimate.method)
@@ -78,17 +78,11 @@ def rate_ratio(first: FloatArray, second: FloatArray, clusters: Clusters) -> Res
         ]
     )
     slices, readers = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-    own = _of_rows(clusters, slices)
+    own = clusters.of_rows(slices)
     log_ratio = math.log(rates[1] / rates[0])
     found = two_way(log_ratio, influence, own, readers, first.shape[1], "log rate ratio")
     low, high = (None if bound is None else math.exp(bound) for bound in (found.ci_low, found.ci_high))
     return Estimate(rates[1] / rates[0], low, high, found.method)
-
-
-def _of_rows(clusters: Clusters, slices: IntArray) -> Clusters:
-    """The clusters of slices as clusters of rows, numbered anew."""
-    kept, index = np.unique(clusters.index[slices], return_inverse=True)
-    return Clusters(index.astype(np.int64), len(kept), clusters.noun, clusters.minimum)
 
 
 def mark_agreement(counts: FloatArray, clusters: Clusters) -> MarkAgreement:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from readerstudy.statistics.agreement import agreement_weights, codes_of, count_table, fleiss_kappa
+from readerstudy.statistics.agreement import agreement_weights, codes_of
 from readerstudy.statistics.correlation import regression
-from readerstudy.statistics.estimate import FloatArray, Number, Result, Undefined, finite, without_interval
+from readerstudy.statistics.estimate import Estimate, FloatArray, Number, Result, Undefined, finite
 from readerstudy.statistics.intervals import Clusters, fisher, linearised, pearson, wilson
 from readerstudy.statistics.opinion import unit_means
 from readerstudy.statistics.pairwise import weighted_kappa
+from readerstudy.statistics.table import ScoreTable
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,36 @@ class Drift:
     """Slope of the reader's deviation from the unit means over position, per 100 presentations."""
 
     slope_per_100: Result
+
+
+@dataclass(frozen=True)
+class SessionBias:
+    """One reader's scores of one session against the unit means of all readers."""
+
+    n_scores: int
+    bias: Result
+
+
+def session_biases(table: ScoreTable, cube: FloatArray, reader: int) -> dict[str, SessionBias]:
+    """Bias of one reader's first readings by session, in order of appearance; empty without sessions.
+
+    ``cube`` holds the table's scores (slices, arms, readers); intervals are clustered like its slices.
+    """
+    kept = (table.reader_index == reader) & (table.repeat == 0) & np.isfinite(table.score)
+    rows = np.flatnonzero(kept)
+    places: dict[str, list[int]] = {}
+    for row in rows.tolist():
+        if table.session[row]:
+            places.setdefault(table.session[row], []).append(row)
+    deviation = table.score - unit_means(cube)[table.slice_index, table.arm_index]
+    clusters = table.clusters()
+    found: dict[str, SessionBias] = {}
+    for name, kept_rows in places.items():
+        own = np.array(kept_rows, dtype=np.int64)
+        bias = float(deviation[own].mean())
+        groups = clusters.of_rows(table.slice_index[own])
+        found[name] = SessionBias(len(own), linearised(bias, deviation[own] - bias, groups, "cluster-robust"))
+    return found
 
 
 def reader_summary(units: FloatArray, reader: int, clusters: Clusters) -> Reader:
@@ -91,14 +122,16 @@ def intra_reader(first: FloatArray, second: FloatArray, categories: Sequence[int
 
 
 def drift(deviation: FloatArray, position: FloatArray) -> Drift:
-    """Regression of deviations from the unit mean (n,) on positions (n,), with a t(n - 2) interval."""
+    """Regression of deviations from the unit mean (n,) on positions (n,), with a t(n - 2) interval.
+
+    For drift from session to session, ``position`` holds the session's number and the slope reads per 100.
+    """
     fit = regression(position, deviation)
-    if isinstance(fit, Undefined):
-        return Drift(fit)
+    if isinstance(fit, Undefined) or isinstance(fit.slope, Undefined):
+        return Drift(fit if isinstance(fit, Undefined) else fit.slope)
     slope = fit.slope
-    if isinstance(slope, Undefined) or slope.ci_low is None or slope.ci_high is None:
-        return Drift(slope)
-    return Drift(type(slope)(100 * slope.value, 100 * slope.ci_low, 100 * slope.ci_high, slope.method))
+    low, high = (None if bound is None else 100 * bound for bound in (slope.ci_low, slope.ci_high))
+    return Drift(Estimate(100 * slope.value, low, high, slope.method))
 
 
 @dataclass(frozen=True)
@@ -122,19 +155,3 @@ def pace(seconds: FloatArray) -> Pace:
         p95_s=finite(float(np.quantile(seconds, 0.95)), "a reading time is not finite"),
         share_below_1_s=wilson(int((seconds < 1).sum()), len(seconds)),
     )
-
-
-def mean_without(units: FloatArray, reader: int) -> Result:
-    """Mean of unit means of units (units, readers) when one reader is left out."""
-    means = unit_means(np.delete(units, reader, axis=1))
-    kept = means[np.isfinite(means)]
-    if len(kept) == 0:
-        return Undefined("no scores are left without this reader")
-    return without_interval(float(kept.mean()), "leave-one-reader-out shows the value alone")
-
-
-def kappa_without(units: FloatArray, reader: int, categories: Sequence[int]) -> Result:
-    """Fleiss' kappa of units (units, readers; NaN missing) when one reader is left out."""
-    rest = np.delete(units, reader, axis=1)
-    rest = rest[np.isfinite(rest).any(axis=1)]
-    return fleiss_kappa(count_table(codes_of(rest, categories), len(categories)), Clusters.of_units(len(rest)))

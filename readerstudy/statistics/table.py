@@ -10,6 +10,10 @@ import numpy as np
 from readerstudy.statistics.estimate import BoolArray, FloatArray, IntArray
 from readerstudy.statistics.intervals import MINIMUM_PATIENTS, Clusters
 
+QUOTED = 40
+MOST_CATEGORIES = 100
+MOST_CELLS = 10_000_000
+
 
 class TableError(ValueError):
     """A table that can't be analysed; the message names the row and the column and says what to do."""
@@ -52,17 +56,22 @@ class ScoreTable:
     repeat: IntArray
     session: tuple[str, ...]
     line: IntArray
+    wide: bool = False
 
     @classmethod
-    def from_rows(cls, rows: Iterable[ScoreRow]) -> ScoreTable:
-        """Build the table; raises TableError for a cell given twice or a slice with two patients."""
+    def from_rows(cls, rows: Iterable[ScoreRow], wide: bool = False) -> ScoreTable:
+        """Build the table; raises TableError for a cell given twice or a slice with two patients.
+
+        ``wide``: the rows come from a table with one column per reader, which errors then name.
+        """
         kept = list(rows)
         if not kept:
             raise TableError("The table of scores has no rows; give at least one row below the header.")
         slices = _numbered(row.slice for row in kept)
         arms = _numbered(row.arm for row in kept)
         readers = _numbered(row.reader for row in kept)
-        _refuse_duplicates(kept)
+        _refuse_duplicates(kept, wide)
+        _refuse_sparse(len(slices), len(arms), len(readers), len(kept))
         table = cls(
             slices=tuple(slices),
             arms=tuple(arms),
@@ -77,6 +86,7 @@ class ScoreTable:
             repeat=np.array([row.repeat for row in kept], dtype=np.int64),
             session=tuple(row.session for row in kept),
             line=np.array([row.line for row in kept], dtype=np.int64),
+            wide=wide,
         )
         return table
 
@@ -109,10 +119,22 @@ class ScoreTable:
         defined = np.isfinite(self.score)
         if not defined.any():
             raise TableError("The column score holds no score at all; name the form's categories.")
-        for value, line in zip(self.score[defined], self.line[defined], strict=True):
-            if value != round(value):
-                raise TableError(f"Row {line}, column score: {value:g} is not a whole number; correct it.")
-        return tuple(range(int(self.score[defined].min()), int(self.score[defined].max()) + 1))
+        broken = defined & (self.score != np.round(self.score))
+        if broken.any():
+            row = int(np.argmax(broken))
+            raise TableError(f"{self._place(row)}: {self.score[row]:g} is not a whole number; correct it.")
+        low, high = int(np.nanmin(self.score)), int(np.nanmax(self.score))
+        if high - low >= MOST_CATEGORIES:
+            row = int(np.nanargmax(np.abs(self.score)))
+            raise TableError(
+                f"{self._place(row)}: {self.score[row]:g} would make a form of more than "
+                f"{MOST_CATEGORIES} categories; correct the score or name the form's categories."
+            )
+        return tuple(range(low, high + 1))
+
+    def _place(self, row: int) -> str:
+        """Row and column of a score as the table on disk has them."""
+        return f"Row {self.line[row]}, column {shown(self.readers[self.reader_index[row]]) if self.wide else 'score'}"
 
     def check(self, categories: Sequence[int]) -> None:
         """Raise TableError for the first score that is not one of the form's categories."""
@@ -121,7 +143,7 @@ class ScoreTable:
             row = int(np.argmax(wrong))
             form = ", ".join(str(category) for category in categories)
             raise TableError(
-                f"Row {self.line[row]}, column score: {self.score[row]:g} is not one of the categories "
+                f"{self._place(row)}: {self.score[row]:g} is not one of the categories "
                 f"{form}; correct the score or name all categories of the form."
             )
 
@@ -171,6 +193,12 @@ class ScoreTable:
         ]
 
 
+def shown(text: str) -> str:
+    """A cell as an error message quotes it: on one line, and not longer than one can read."""
+    line = " ".join(text.split())
+    return line if len(line) <= QUOTED else line[:QUOTED] + "..."
+
+
 def _numbered(names: Iterable[str]) -> dict[str, int]:
     numbers: dict[str, int] = {}
     for name in names:
@@ -178,14 +206,24 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
     return numbers
 
 
-def _refuse_duplicates(rows: Sequence[ScoreRow]) -> None:
+def _refuse_sparse(slices: int, arms: int, readers: int, rows: int) -> None:
+    """A column of unique values by mistake would ask for a table larger than memory."""
+    if slices * arms * readers > max(MOST_CELLS, 100 * rows):
+        raise TableError(
+            f"Row 1: {rows} rows name {slices} slices, {arms} arms and {readers} readers; one of these columns "
+            "holds something else: put a name that comes again in each."
+        )
+
+
+def _refuse_duplicates(rows: Sequence[ScoreRow], wide: bool) -> None:
     seen: dict[tuple[str, str, str, int], int] = {}
     for row in rows:
         key = (row.slice, row.arm, row.reader, row.repeat)
         if key in seen:
+            column = shown(row.reader) if wide else "score"
             raise TableError(
-                f"Row {row.line}, column score: slice {row.slice}, arm {row.arm}, reader {row.reader} "
-                f"(repeat {row.repeat}) already stands in row {seen[key]}; keep one of the two."
+                f"Row {row.line}, column {column}: slice {shown(row.slice)}, arm {shown(row.arm)}, reader "
+                f"{shown(row.reader)} (repeat {row.repeat}) already stands in row {seen[key]}; keep one of the two."
             )
         seen[key] = row.line
 
@@ -198,7 +236,8 @@ def _of_slices(rows: Sequence[ScoreRow], slices: Mapping[str, int], column: str)
         first = values.setdefault(row.slice, value)
         if first != value:
             raise TableError(
-                f"Row {row.line}, column {column}: slice {row.slice} has '{value}' here and '{first}' above; "
+                f"Row {row.line}, column {column}: slice {shown(row.slice)} has '{shown(value)}' here and "
+                f"'{shown(first)}' above; "
                 "give each slice one value or two names."
             )
     if not any(values.values()):

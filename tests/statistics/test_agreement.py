@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.stats.inter_rater import fleiss_kappa as statsmodels_fleiss
 
 from readerstudy.statistics.agreement import (
@@ -22,7 +23,7 @@ from readerstudy.statistics.bootstrap import resample_counts
 from readerstudy.statistics.estimate import Estimate, Undefined
 from readerstudy.statistics.intervals import Clusters
 from readerstudy.statistics.pairwise import conger_kappa, pairwise_weighted_kappa
-from tests.statistics.tables import scores
+from tests.statistics.tables import CLMM_TABLES, scores
 
 FORM = [1, 2, 3, 4, 5]
 NAN = float("nan")
@@ -71,7 +72,32 @@ def test_gwet_with_gaps() -> None:
     assert_estimate(gwet_ac(counts, agreement_weights(FORM, 0), units(12)), 0.77544, (0.4608, 1.0))
 
 
-# Recorded from irrCAC 0.4.4: CAC(table, weights, categories=[1, ..., 5], digits=12), value and interval.
+# Gwet's table of 4 raters x 12 subjects as irrCAC carries it (its last subject was scored by rater 3), and what
+# his package prints: percent agreement, coefficient, standard error, lower bound; every upper bound is cut at 1.
+GWET = KRIPPENDORFF.copy()
+GWET[11] = [NAN, NAN, 3, NAN]
+GWET_PRINTED = {
+    "conger": (0.76282, 0.14917, 0.4345),
+    "fleiss": (0.76117, 0.15302, 0.42438),
+    "ac1": (0.77544, 0.14295, 0.46081),
+}
+
+
+@pytest.mark.parametrize("coefficient", list(GWET_PRINTED))
+def test_gwets_four_raters(coefficient: str) -> None:
+    counts = counts_of(GWET)
+    found = {
+        "conger": conger_kappa(codes_of(GWET, FORM), 5, units(12)),
+        "fleiss": fleiss_kappa(counts, units(12)),
+        "ac1": gwet_ac(counts, agreement_weights(FORM, 0), units(12)),
+    }[coefficient]
+    value, error, low = GWET_PRINTED[coefficient]
+    assert isinstance(found, Estimate) and found.ci_low is not None and found.ci_high == 1.0
+    assert found.value == pytest.approx(value, abs=5.1e-6) and found.ci_low == pytest.approx(low, abs=5.1e-5)
+    assert (found.value - found.ci_low) / stats.t.ppf(0.975, 11) == pytest.approx(error, abs=5.1e-6)
+
+
+# Recorded from irrCAC 0.4.4 (oracles/irrcac.py), CAC(table, weights, categories=[1, ..., 5]): value and interval.
 IRRCAC = {
     ("4 x 12", "conger"): (0.762066893651, 0.431679663303, 1.0),
     ("4 x 12", "ac2 quadratic"): (0.914000723552, 0.685181365878, 1.0),
@@ -83,8 +109,23 @@ IRRCAC = {
     ("full", "conger"): (0.084930999352, 0.018017064017, 0.151844934686),
     ("full", "fleiss"): (0.055521566228, -0.020287017199, 0.131330149655),
     ("full", "ac1"): (0.261849261849, 0.181650072411, 0.342048451287),
+    ("four raters", "ac2 linear"): (0.858739136433, 0.600499700425, 1.0),
+    ("poor readers", "conger"): (-0.033754877176, -0.108202556111, 0.040692801758),
+    ("poor readers", "fleiss"): (-0.053986727366, -0.133044387389, 0.025070932658),
+    ("poor readers", "ac1"): (0.045438953935, -0.031576751523, 0.122454659393),
+    ("poor readers", "ac2 linear"): (0.338788175235, 0.235642707375, 0.441933643096),
+    ("poor readers", "ac2 quadratic"): (0.552780416793, 0.429806519474, 0.675754314111),
+    ("ceiling", "ac2 linear"): (0.638463591585, 0.576047387705, 0.700879795465),
+    ("ceiling", "ac2 quadratic"): (0.842144925237, 0.799207100450, 0.885082750024),
 }
-TABLES = {"4 x 12": KRIPPENDORFF, "gaps": scores(3, missing=0.2)[:, 1], "full": scores(2)[:, 0]}
+TABLES = {
+    "4 x 12": KRIPPENDORFF,
+    "four raters": GWET,
+    "gaps": scores(3, missing=0.2)[:, 1],
+    "full": scores(2)[:, 0],
+    "poor readers": CLMM_TABLES["poor readers, gaps"]()[:, 1],
+    "ceiling": CLMM_TABLES["ceiling"]()[:, 0],
+}
 
 
 @pytest.mark.parametrize(("name", "coefficient"), list(IRRCAC), ids=str)
@@ -128,7 +169,7 @@ def test_bootstrap_equals_looping_statsmodels() -> None:
 
 
 def test_two_readers_conger_is_cohen_and_weights_matter() -> None:
-    """Cohen's kappa of 2 readers, and psych::cohen.kappa's weighted ones (levels = 1:5) as recorded."""
+    """Cohen's kappa of 2 readers, and psych::cohen.kappa's weighted ones as oracles/agreement.R prints them."""
     table = scores(1)[:, 1, :2]
     codes = codes_of(table, FORM)
     confusion = np.array([[np.sum((codes[:, 0] == i) & (codes[:, 1] == j)) for j in range(5)] for i in range(5)])
@@ -137,10 +178,14 @@ def test_two_readers_conger_is_cohen_and_weights_matter() -> None:
     conger = conger_kappa(codes, 5, units(len(codes)))
     assert isinstance(conger, Estimate)
     assert conger.value == pytest.approx((np.trace(share) - expected) / (1 - expected), abs=1e-12)
-    recorded = {1: 0.190404797601, 2: 0.333333333333}
-    for power, value in recorded.items():
+    # Value and Fleiss, Cohen and Everitt's error, which vcd prints too; ours divides by n - 1.
+    recorded = {1: (0.190404797601, 0.102825969843), 2: (0.333333333333, 0.108841427029)}
+    for power, (value, error) in recorded.items():
         found = pairwise_weighted_kappa(codes, ["R1", "R2"], FORM, power, units(len(codes)))["R1-R2"]
         assert isinstance(found, Estimate) and found.value == pytest.approx(value, abs=1e-9)
+        assert found.ci_high is not None
+        ours = (found.ci_high - found.value) / stats.t.ppf(0.975, 39) * np.sqrt(39 / 40)
+        assert ours == pytest.approx(error, abs=1e-9)
 
 
 def test_conger_of_fleiss_like_table_lies_near_fleiss() -> None:

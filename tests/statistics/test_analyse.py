@@ -178,6 +178,64 @@ def test_one_patient_has_no_interval_over_patients() -> None:
     assert any("below 6" in warning for warning in found["warnings"])
 
 
+def test_difference_from_the_reference_over_slices_and_over_readers_too() -> None:
+    cube = scores(1, slices=30)
+    found = analyse(table(cube), None, FORM, draws=50, clmm=False, reference="arm3")
+    own, pair = found["difference_from_reference"]["arm0"], found["comparisons"][2]
+    assert own["value"] == pytest.approx(-pair["mean_difference"]["value"])
+    assert own["slices_readers"]["ci_low"] == pytest.approx(-pair["mrmc"]["ci_high"])
+    assert own["slices_readers"]["ci_low"] < own["ci_low"] and "arm3" not in found["difference_from_reference"]
+    assert run(table(cube))["difference_from_reference"]["value"] is None
+
+
+def test_kappa_and_agreement_part() -> None:
+    """Under a ceiling kappa falls while readers agree; the warning names the prevailing category."""
+    ceiling = np.full((100, 1, 5), 5.0)
+    ceiling[::10, 0, 0] = 4.0
+    (warning,) = run(table(ceiling))["arms"]["arm0"]["agreement"]["warnings"]
+    assert "low (-0.02)" in warning and "96%" in warning and "98% of the scores are 5" in warning
+    (warning,) = run(table(np.full((10, 1, 3), 2.0)))["arms"]["arm0"]["agreement"]["warnings"]
+    assert "undefined" in warning
+    assert run(table(scores(1)))["arms"]["arm0"]["agreement"]["warnings"] == []
+
+
+def test_pooled_blocks_say_that_they_are_pooled() -> None:
+    found = run(table(scores(1, slices=12), modalities=("CT", "MR") * 6))
+    assert "Pooled over arms" in found["pooled"]["label"] and found["arms"]["arm0"]["label"] == ""
+    assert found["modalities_pooled"]["CT"] == run(table(scores(1, slices=12)[::2]))["pooled"]
+    assert run(table(scores(1, slices=6)))["modalities_pooled"] == {}
+
+
+def test_few_readers_are_warned_of() -> None:
+    few, many = scores(1, slices=8, readers=5), scores(1, slices=8, readers=10)
+    assert any("5 readers" in warning for warning in run(table(few))["warnings"])
+    assert run(table(many))["warnings"] == []
+
+
+def test_equal_scores_have_no_error_to_estimate() -> None:
+    found = run(table(np.full((10, 2, 4), 5.0)))
+    block = found["arms"]["arm0"]
+    for estimate in (
+        block["opinion"]["mean_score"],
+        block["agreement"]["percent_agreement"],
+        block["agreement"]["gwet_ac1"],
+        found["comparisons"][0]["mean_difference"],
+    ):
+        assert estimate["value"] is not None and estimate["ci_low"] is None and "do not vary" in estimate["method"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_repeats_only_and_a_form_of_one_category() -> None:
+    repeats = run(ScoreTable.from_rows(rows(scores(1, slices=6), repeat=1)), clmm=True)
+    assert repeats["arms"]["arm0"]["n_scores"] == 0 and repeats["intra_reader"]["R1"]["n_repeats"] == 0
+    assert repeats["arms"]["arm0"]["opinion"]["mean_score"]["value"] is None
+    one = analyse(table(np.full((6, 2, 3), 4.0)), None, [4], draws=50)["arms"]["arm0"]["agreement"]
+    for name, value in one.items():
+        if name.startswith(("fleiss_kappa", "conger", "kripp", "gwet", "kendall", "icc")) and "value" in value:
+            assert value["value"] is None, name
+    assert one["percent_agreement"]["value"] == 1.0
+
+
 def test_leaving_a_reader_out_is_the_study_without_this_reader() -> None:
     cube = scores(1, slices=12)
     entry, alone = run(table(cube))["readers"]["R3"], run(table(np.delete(cube, 2, axis=2)))

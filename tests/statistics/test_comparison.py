@@ -7,9 +7,18 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from readerstudy.statistics.comparison import compare, friedman, holm_correction, paired_t, vgc_area, wilcoxon
+from readerstudy.statistics.comparison import (
+    compare,
+    friedman,
+    holm_correction,
+    paired_t,
+    vgc_area,
+    vgc_area_readers,
+    wilcoxon,
+)
 from readerstudy.statistics.estimate import Estimate, Undefined
 from readerstudy.statistics.intervals import Clusters
+from readerstudy.statistics.mrmc import Hypothesis, MrmcEstimate
 from readerstudy.statistics.opinion import unit_means
 from tests.statistics.tables import scores
 
@@ -92,6 +101,55 @@ def test_vgc_area_counts_every_pair_of_scores() -> None:
     error = np.sqrt(39 / 40 * ((jackknife - jackknife.mean()) ** 2).sum())
     assert found.ci_high is not None
     assert (found.ci_high - found.value) / stats.t.ppf(0.975, 39) == pytest.approx(error, rel=0.05)
+
+
+def test_vgc_area_of_the_readers_is_the_mean_of_their_own() -> None:
+    """Its error against Obuchowski and Rockette's formula with covariances from a jackknife over slices."""
+    cube = scores(4, means=(3.4, 3.8))
+    found = vgc_area_readers(cube[:, 0], cube[:, 1], FORM, Clusters.of_units(40))
+    own = []
+    for reader in range(5):
+        a, b = cube[:, 0, reader], cube[:, 1, reader]
+        own.append(np.mean((b[:, None] > a[None, :]) + 0.5 * (b[:, None] == a[None, :])))
+    assert isinstance(found, MrmcEstimate) and found.value == pytest.approx(np.mean(own))
+    left_out = np.array(
+        [
+            [
+                e.value
+                for e in (
+                    vgc_area(*(np.delete(cube[:, k, [r]], s, axis=0) for k in (0, 1)), FORM, Clusters.of_units(39))
+                    for s in range(40)
+                )
+                if isinstance(e, Estimate)
+            ]
+            for r in range(5)
+        ]
+    )
+    covariance = np.cov(left_out) * 39**2 / 40
+    shared = (covariance.sum() - np.trace(covariance)) / 20
+    error = np.sqrt(np.var(own, ddof=1) / 5 + shared)
+    assert found.standard_error == pytest.approx(error, rel=0.05)
+    half = vgc_area_readers(cube[:, 0], cube[:, 0], FORM, Clusters.of_units(40))
+    assert isinstance(half, MrmcEstimate) and half.value == 0.5
+
+
+def test_vgc_area_of_readers_undefined() -> None:
+    cube = scores(4, means=(3.4, 3.8))
+    cube[:, 0, :3], cube[:, 1, 3:] = np.nan, np.nan
+    assert isinstance(vgc_area_readers(cube[:, 0], cube[:, 1], FORM, Clusters.of_units(40)), Undefined)
+    one = vgc_area_readers(scores(4)[:, 0, :1], scores(4)[:, 1, :1], FORM, Clusters.of_units(40))
+    assert isinstance(one, MrmcEstimate) and one.ci_low is None and "one reader" in one.method
+
+
+def test_margin_asks_for_non_inferiority_and_equivalence() -> None:
+    cube = scores(1, means=(3.8, 3.8, 2.5))
+    near, far, _ = compare(cube, ["a", "b", "c"], FORM, Clusters.of_units(40), margin=0.6)
+    assert isinstance(near.non_inferiority, Hypothesis) and isinstance(near.equivalence, Hypothesis)
+    assert isinstance(far.non_inferiority, Hypothesis) and isinstance(far.non_inferiority.p, float)
+    assert near.non_inferiority.p < 0.025 and far.non_inferiority.p > 0.5
+    assert (near.equivalence.kind, near.equivalence.margin) == ("equivalence", 0.6)
+    without = compare(cube, ["a", "b", "c"], FORM, Clusters.of_units(40))[0]
+    assert isinstance(without.equivalence, Undefined) and "no margin" in without.equivalence.reason
 
 
 def test_constant_difference_and_no_difference() -> None:

@@ -9,7 +9,7 @@ from statsmodels.stats.oneway import anova_oneway
 
 from readerstudy.statistics.correlation import MetricCorrelation, metric_correlation, regression, slice_metric
 from readerstudy.statistics.estimate import Estimate, Undefined
-from readerstudy.statistics.intervals import Clusters
+from readerstudy.statistics.intervals import Clusters, clustered_correlation
 from readerstudy.statistics.latency import latency
 from readerstudy.statistics.opinion import unit_means
 from readerstudy.statistics.readers import drift, intra_reader, pace, reader_summary
@@ -69,6 +69,43 @@ def test_pair_order_is_counted_within_slices() -> None:
     assert found.pair_order_share.value == pytest.approx((3 + 0 + 2) / 8)
     turned = slice_metric(-metric, opinion, ("a", "b", "c"), Clusters.of_units(3), higher_is_better=False)
     assert turned == found
+
+
+def test_an_arm_without_the_metric_does_not_empty_the_slices_of_the_others() -> None:
+    """The reference has no PSNR against itself: the others are compared as if it were not there."""
+    metric, opinion = scores(1)[:, :3, 0], unit_means(scores(2))[:, :3]
+    alone = slice_metric(metric, opinion, ("a", "b", "c"), Clusters.of_units(40), True)
+    gap = np.full((40, 1), np.nan)
+    arms = ("reference", "a", "b", "c")
+    beside = slice_metric(np.hstack([gap, metric]), np.hstack([gap + 5, opinion]), arms, Clusters.of_units(40), True)
+    assert isinstance(alone.within_slices, Estimate) and beside.within_slices == alone.within_slices
+    assert beside.pair_order_share == alone.pair_order_share and beside.between_arms == alone.between_arms
+    assert isinstance(beside.within_arms["reference"], Undefined)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_metric_that_no_image_has() -> None:
+    found = slice_metric(np.full((8, 2), np.nan), np.ones((8, 2)), ("a", "b"), Clusters.of_units(8), True)
+    for each in (*found.within_arms.values(), found.between_arms, found.within_slices, found.pair_order_share):
+        assert isinstance(each, Undefined)
+
+
+def test_slices_of_one_patient_do_not_narrow_a_correlation() -> None:
+    metric, opinion = scores(1)[:, 0, 0], unit_means(scores(1))[:, 1]
+    once = clustered_correlation(metric, opinion, Clusters.of_units(40, "patients"), "Pearson")
+    copies = Clusters(np.arange(120) // 3, 40, "patients", 6)
+    thrice = clustered_correlation(np.repeat(metric, 3), np.repeat(opinion, 3), copies, "Pearson")
+    assert isinstance(once, Estimate) and isinstance(thrice, Estimate)
+    assert thrice.value == pytest.approx(once.value) and thrice.ci_low is not None and once.ci_low is not None
+    assert thrice.ci_low == pytest.approx(once.ci_low, abs=0.05) and "Fisher" in once.method
+    few = clustered_correlation(metric, opinion, Clusters(np.arange(40) % 4, 4, "patients", 6), "Pearson")
+    assert isinstance(few, Estimate) and few.ci_low is None and "patients: 4" in few.method
+
+
+def test_points_on_a_line_have_no_error_to_estimate() -> None:
+    fit = regression(np.arange(5.0), 2 * np.arange(5.0) + 1)
+    assert not isinstance(fit, Undefined) and isinstance(fit.slope, Estimate)
+    assert fit.slope.value == pytest.approx(2) and fit.slope.ci_low is None and "on a line" in fit.slope.method
 
 
 def test_latency_equals_statsmodels() -> None:

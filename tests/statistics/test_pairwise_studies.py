@@ -9,7 +9,7 @@ from scipy import stats
 from readerstudy.statistics.blinding import blinding
 from readerstudy.statistics.bradley_terry import BradleyTerry, Judgements, bradley_terry, circular_triads
 from readerstudy.statistics.estimate import Estimate, Undefined
-from readerstudy.statistics.intervals import Clusters
+from readerstudy.statistics.intervals import Clusters, wilson
 from readerstudy.statistics.rates import arm_rates, mark_agreement, rate_ratio
 from tests.statistics.tables import scores, uniforms
 
@@ -78,6 +78,22 @@ def test_circular_triads_are_counted_within_reader_and_slice() -> None:
     group = np.repeat(np.arange(3), 3)
     found = circular_triads(Judgements(table[:, 0], table[:, 1], table[:, 2], group, np.zeros(9, dtype=np.int64)))
     assert (found.count, found.triples) == (1, 2)
+    assert isinstance(found.share, Estimate) and found.share.value == 0.5 and "one reader" in found.share.method
+
+
+def test_share_of_circular_triads_is_clustered_by_slice_and_reader() -> None:
+    """20 slices x 5 readers, circles of every reader on the first four slices."""
+    rows = [
+        (left, right, 1 if (left, right) != (0, 2) else (-1 if slice_ < 4 else 1), slice_, reader)
+        for slice_ in range(20)
+        for reader in range(5)
+        for left, right in ((0, 1), (1, 2), (0, 2))
+    ]
+    found = circular_triads(Judgements(*np.array(rows, dtype=np.int64).T))
+    assert (found.count, found.triples) == (20, 100)
+    plain = wilson(20, 100)
+    assert isinstance(found.share, Estimate) and isinstance(plain, Estimate)
+    assert found.share.ci_low is not None and plain.ci_low is not None and found.share.ci_low < plain.ci_low - 0.05
 
 
 def test_bang_index() -> None:
@@ -100,6 +116,23 @@ def test_bang_index_of_four_arms(guess: int, expected: float) -> None:
     index = found.arms["a"].bang_index
     assert isinstance(index, Estimate) and index.value == pytest.approx(expected)
     assert isinstance(found.arms["b"].share_correct, Undefined)
+
+
+def test_dont_knows_are_no_wrong_guesses() -> None:
+    """20 right, 10 wrong, 30 don't know: two thirds of those who guessed, one third of all."""
+    guess = np.repeat([0, 1, -1], [20, 10, 30])
+    readers = [f"R{k % 6}" for k in range(60)]
+    found = blinding(np.zeros(60, dtype=np.int64), guess, readers, ["a", "b"])
+    assert not isinstance(found, Undefined) and (found.arms["a"].n, found.arms["a"].n_guessed) == (60, 30)
+    for share, value in (
+        (found.arms["a"].share_correct, 1 / 3),
+        (found.arms["a"].share_correct_of_guesses, 2 / 3),
+        (found.share_correct_of_guesses, 2 / 3),
+    ):
+        assert isinstance(share, Estimate) and share.value == pytest.approx(value)
+        assert share.ci_low is not None and share.ci_low < value
+    silent = blinding(np.zeros(6, dtype=np.int64), np.full(6, -1), readers[:6], ["a", "b"])
+    assert not isinstance(silent, Undefined) and isinstance(silent.share_correct_of_guesses, Undefined)
 
 
 def test_rates_count_unmarked_images() -> None:

@@ -48,7 +48,7 @@ def test_shrout_and_fleiss_1979() -> None:
     ids=["Shrout and Fleiss", "simulated"],
 )
 def test_psych(table: np.ndarray, single: tuple[float, ...], average: tuple[float, ...]) -> None:
-    """Recorded from R 4.2.2, psych 2.2.9: ``ICC(table, lmer = FALSE)``, ICC2 and ICC2k with bounds."""
+    """Recorded from psych 2.2.9 (oracles/agreement.R): ``ICC(table, lmer = FALSE)``, ICC2 and ICC2k with bounds."""
     found = intraclass_correlations(table)
     for value, recorded in ((found.single, single), (found.average, average)):
         assert isinstance(value, Estimate)

@@ -69,6 +69,38 @@ def test_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("slice,arm,reader,score\nS1,a,R1,1_0\n", "Row 2, column score: '1_0' is not a number"),
+        ("slice,arm,reader,score\nS1,a,R1,٣\n", "is not a number"),
+        ('slice,arm,reader,score\nS1,a,R1,"3\nS1,a,R2,4\n', "Row 2, column score: '3 S1,a,R2,4' is not"),
+        ("slice,arm,reader,score\nS1,a,R1," + "9" * 99 + "x\n", r"'9{40}\.\.\.' is not"),
+    ],
+)
+def test_odd_cells_are_quoted_on_one_short_line(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(TableError, match=sentence) as caught:
+        read(tmp_path, text)
+    assert "\n" not in str(caught.value)
+
+
+def test_wide_tables_name_the_readers_column(tmp_path: Path) -> None:
+    found = read(tmp_path, "slice,arm,R1,R2\nS1,a,3,4\nS2,a,3,9\n", wide=True)
+    with pytest.raises(TableError, match="Row 3, column R2: 9 is not one of the categories"):
+        found.check([1, 2, 3, 4, 5])
+    with pytest.raises(TableError, match="Row 3, column R1: slice S1, arm a, reader R1"):
+        read(tmp_path, "slice,arm,R1\nS1,a,3\nS1,a,4\n", wide=True)
+
+
+def test_tables_that_would_not_fit(tmp_path: Path) -> None:
+    far = read(tmp_path, "slice,arm,reader,score\nS1,a,R1,1\nS1,a,R2,1e15\n")
+    with pytest.raises(TableError, match=r"Row 3, column score: 1e\+15 would make a form of more than 100 categories"):
+        far.categories()
+    unique = "".join(f"S{k},A{k},R{k},3\n" for k in range(300))
+    with pytest.raises(TableError, match="Row 1: 300 rows name 300 slices, 300 arms and 300 readers"):
+        read(tmp_path, "slice,arm,reader,score\n" + unique)
+
+
 def test_scores_off_the_form(tmp_path: Path) -> None:
     found = read(tmp_path, "slice,arm,reader,score\nS1,a,R1,3.5\n")
     with pytest.raises(TableError, match=r"Row 2, column score: 3.5 is not a whole number"):
@@ -87,6 +119,9 @@ def test_wide_without_readers(tmp_path: Path) -> None:
 def test_binary_file(tmp_path: Path) -> None:
     (tmp_path / "scores.csv").write_bytes(b"\x80\x81\xff")
     with pytest.raises(TableError, match="can't be read as a CSV file"):
+        read_scores(tmp_path / "scores.csv")
+    (tmp_path / "scores.csv").write_bytes(b"slice,arm,reader,score\nS\xfc,a,R1,3\n")
+    with pytest.raises(TableError, match="from row 2 on"):
         read_scores(tmp_path / "scores.csv")
 
 
