@@ -8,11 +8,12 @@ from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
 TRANSLATED = ("/reading/", "/accounts/", "/invitations/", "/people/", "/language/")
+DESK = "/accounts/tokens/"
 
 
 class ReaderLanguageMiddleware(LocaleMiddleware):
     def process_request(self, request: HttpRequest) -> None:
-        if request.path_info.startswith(TRANSLATED):
+        if request.path_info.startswith(TRANSLATED) and not request.path_info.startswith(DESK):
             super().process_request(request)
             return
         translation.activate(settings.LANGUAGE_CODE)

@@ -1,4 +1,4 @@
-"""How often a machine may try a secret link that turns out to be wrong."""
+"""How often a machine may try a secret (a link's or a token) that turns out to be wrong."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from django.http import HttpRequest
 
 TRIES = 20
 SECONDS = 600
+LINKS, TOKENS = "links", "tokens"
 
 
-def _key(request: HttpRequest) -> str:
-    return f"wrong-links:{get_adapter(request).get_client_ip(request)}"
+def _key(request: HttpRequest, what: str) -> str:
+    return f"wrong-{what}:{get_adapter(request).get_client_ip(request)}"
 
 
-def too_many(request: HttpRequest) -> bool:
-    """Whether this machine has opened too many wrong links in the last minutes."""
-    tries: int = cache.get(_key(request), 0)
+def too_many(request: HttpRequest, what: str = LINKS) -> bool:
+    """Whether this machine has tried too many wrong secrets in the last minutes."""
+    tries: int = cache.get(_key(request, what), 0)
     return tries >= TRIES
 
 
-def count_wrong(request: HttpRequest) -> None:
-    key = _key(request)
+def count_wrong(request: HttpRequest, what: str = LINKS) -> None:
+    key = _key(request, what)
     if not cache.add(key, 1, SECONDS):
         try:
             cache.incr(key)

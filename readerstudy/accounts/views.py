@@ -62,7 +62,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    context = {"title": _("Not allowed"), "sentence": _("Ask the study's coordinator if you should have access.")}
+    sentence = getattr(exception, "sentence", "") or _("Ask the study's coordinator if you should have access.")
+    context = {"title": _("Not allowed"), "sentence": sentence}
     return render(request, "error.html", context, status=403)
 
 

@@ -267,6 +267,8 @@ class Figure(ApiView):
             names, kinds = ", ".join(figures.FIGURES), ", ".join(figures.FORMATS)
             raise NotFound(f"There is no such figure: the figures are {names}, as {kinds}.")
         part = _part(request, snapshot)
+        if not figures.FIGURES[name].applies(part.document):
+            raise NotFound("This study has nothing for that figure to show.")
         statistics = document_text(part.document) if part.chosen else snapshot.statistics
         return HttpResponse(figures.rendered(name, statistics, kind), content_type=figures.FORMATS[kind])
 

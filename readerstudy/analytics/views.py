@@ -88,6 +88,8 @@ def figure(request: HttpRequest, study: UUID, name: str, kind: str) -> HttpRespo
         part = part_of(snapshot, request.GET)
     except FilterError as error:
         raise Http404 from error
+    if not figures.FIGURES[name].applies(part.document):
+        raise Http404
     statistics = document_text(part.document) if part.chosen else snapshot.statistics
     response = HttpResponse(figures.rendered(name, statistics, kind), content_type=figures.FORMATS[kind])
     if "download" in request.GET or kind == "pdf":

@@ -211,6 +211,8 @@ def test_figures_come_in_three_kinds(client: Client, study: Study) -> None:
     for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
         answer = client.get(at(study, f"figures/means.{kind}"), headers={"accept": "image/*"})
         assert answer.status_code == 200 and answer.content.startswith(start)
+    empty = client.get(at(study, "figures/annotations.svg"))
+    assert empty.status_code == 404 and "nothing for that figure" in empty.json()["detail"]
     for name in ("nothing.svg", "means.gif"):
         answer = client.get(at(study, f"figures/{name}"))
         assert answer.status_code == 404 and "the figures are scores, means" in answer.json()["detail"]
