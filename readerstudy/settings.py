@@ -166,33 +166,45 @@ STORAGES = {
     },
 }
 DATA_UPLOAD_MAX_NUMBER_FILES = 2000
+UPLOADS_MAX_BYTES = CONFIGURATION.upload_gb * 1024**3
 WHITENOISE_USE_FINDERS = DEBUG or TESTING
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "readerstudy.accounts.bearer.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["readerstudy.accounts.bearer.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
-    "PAGE_SIZE": 100,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "readerstudy.analytics.api_formats.problem",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Reader study",
-    "DESCRIPTION": "Blinded reader studies for medical image reconstruction. Research use only, not for diagnosis.",
+    "DESCRIPTION": "Results of blinded reader studies for medical image reconstruction. "
+    "Research use only, not for diagnosis.",
     "VERSION": "0.1.0",
-    "SERVE_INCLUDE_SCHEMA": True,
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "ENUM_NAME_OVERRIDES": {
+        "StateEnum": "readerstudy.studies.models.Study.State",
+        "RoleEnum": "readerstudy.studies.models.Arm.Role",
+    },
 }
 
 QUEUES = ("cpu", "gpu")
 JOB_HANDLERS = {
+    "import": "readerstudy.cases.tasks.import_upload",
     "reconstruct": "readerstudy.reconstructions.tasks.reconstruct",
     "export": "readerstudy.reconstructions.exports.export",
     "measure": "readerstudy.reconstructions.importing.measure",
     "snapshot": "readerstudy.analytics.tasks.snapshot",
 }
 STUDY_CHECKS = ["readerstudy.analytics.verify.snapshot_holds"]  # what verify_study asks of rooms on its right
+LOOK_CHECKS = ["readerstudy.studies.blinding.require_not_reading"]  # what cases ask before a person sees one unblinded
 JOB_LEASE_SECONDS = 30
+JOB_SECONDS_OF = {"import": 24 * 3600}  # kinds of jobs that may take longer than the ten minutes of the others
 JOB_MAX_ATTEMPTS = 3
 REAPER_SECONDS = 5
 

@@ -23,9 +23,11 @@ from readerstudy.accounts.views import SignedInRequest
 from readerstudy.conduct import actions, queries
 from readerstudy.conduct.forms import InviteForm, MemberForm, ReasonForm, ReplaceForm
 from readerstudy.conduct.models import Invitation
+from readerstudy.reading.records import asked
 from readerstudy.studies.actions import StudyError
 from readerstudy.studies.models import Membership, Reader, Study
 from readerstudy.studies.queries import COORDINATOR, study_for
+from readerstudy.studies.wording import word
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 GONE = {
@@ -45,7 +47,7 @@ def people(request: SignedInRequest, pk: UUID) -> HttpResponse:
 def _people(request: HttpRequest, study: Study, **more: object) -> HttpResponse:
     context = {
         "study": study, "members": study.memberships.select_related("user", "reader").order_by("role", "pk"),
-        "reserves": queries.reserves_left(study), "member_form": MemberForm(),
+        "reserves": queries.reserves_left(study), "member_form": MemberForm(auto_id="add_%s"),
         "invite_form": InviteForm.of(readers=study.state == Study.State.DRAFT),
         "invitations": queries.open_invitations().filter(study=study).select_related("replaces"),
         "days": actions.people.LIFETIME.days, **more,
@@ -116,6 +118,7 @@ def _reader_page(request: HttpRequest, study: Study, row: Reader, form: ReplaceF
         "study": study, "reader": row, "sessions": schedule.sessions.all() if schedule else [],
         "progress": [p for p in queries.progress(study) if p.number == row.number],
         "reserves": queries.reserves_left(study), "replace_form": form,
+        "record": [(word(name), row.record.get(name, "")) for name in asked(study)],
         "may_leave": row.state == Reader.State.ACTIVE and study.state in (Study.State.OPEN, Study.State.CLOSED),
         "may_be_replaced": row.state != Reader.State.REPLACED and study.state == Study.State.OPEN,
     }  # fmt: skip

@@ -16,11 +16,11 @@ from readerstudy.conduct.actions import Change
 from readerstudy.conduct.actions.amendments import applied
 from readerstudy.conduct.answered import answers_hold
 from readerstudy.conduct.frozen import frozen_rows_hold
-from readerstudy.conduct.queries import frozen_design, opening_hash
+from readerstudy.conduct.queries import opening_hash
 from readerstudy.reading.actions import marks_hash, scores_hash
 from readerstudy.reading.models import Annotation, MethodGuess, Score
 from readerstudy.reading.queries import mark_as_data, score_as_data
-from readerstudy.schedules.actions import order_as_data
+from readerstudy.schedules.actions import design_of, order_as_data
 from readerstudy.schedules.commitment import verify as verify_commitment
 from readerstudy.schedules.designs import make_orders
 from readerstudy.schedules.designs.fidelity import draw_again
@@ -110,7 +110,7 @@ def _orders(study: Study) -> Iterator[str]:
     ):
         yield "The commitment does not fit the stored schedules, the secret and the protocol."
     protocol, key = protocol_of(study), bytes.fromhex(secret.secret)
-    drawn = make_orders(frozen_design(study, protocol), key)
+    drawn = make_orders(design_of(study, protocol), key)
     stored = stored_orders(study)
     for number, (order, row, kept) in enumerate(zip(drawn, rows, stored, strict=False), start=1):
         again = order_as_data(order, draw_again(order, protocol.design.fidelity, key))
@@ -147,6 +147,16 @@ def _readers(study: Study) -> Iterator[str]:
         schedule = getattr(reader, "schedule", None)
         if reader.pseudonym in came and (schedule is None or schedule.number != came[reader.pseudonym]):
             yield f"Reader {reader.pseudonym} does not hold the schedule that the audit chain names."
+    yield from _records(study)
+
+
+def _records(study: Study) -> Iterator[str]:
+    """What readers said about themselves is what they said last."""
+    said = Entry.objects.filter(chain__name=study.chain, verb="reader.record").order_by("sequence")
+    told = {entry.subject: entry.data["sha256"] for entry in said}
+    for reader in study.readers.all():
+        if told.get(f"reader:{reader.pk}") != (sha256_of(reader.record) if reader.record else None):
+            yield f"What reader {reader.pseudonym} said about themselves is not what the audit chain says."
 
 
 def _pixels(study: Study) -> Iterator[str]:

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from readerstudy.accounts.models import User
 from readerstudy.accounts.views import SignedInRequest
-from readerstudy.audit import actions as audit
 from readerstudy.cases.actions import CaseError
 from readerstudy.conduct import actions, queries
 from readerstudy.conduct.forms import MemberForm, ReasonForm
 from readerstudy.schedules.models import Session
+from readerstudy.schedules.queries import balance
 from readerstudy.studies.actions import StudyError, add_member, change_protocol
 from readerstudy.studies.desk import protocol_page
 from readerstudy.studies.document import document
@@ -40,14 +40,16 @@ def study(request: SignedInRequest, pk: UUID) -> HttpResponse:
     found, membership = study_for(request.user, pk, {Membership.Role.COORDINATOR, Membership.Role.ANALYST})
     if membership.role == Membership.Role.ANALYST:
         return redirect("analytics:results", study=pk)
+    marks, sittings, criteria = queries.marks(found), queries.sittings(found), list(found.criteria.all())
+    commitment, amendments = queries.commitment_of(found)
     context = {
-        "study": found, "protocol": protocol_of(found), "arms": found.arms.all(), "criteria": found.criteria.all(),
+        "study": found, "protocol": protocol_of(found), "arms": found.arms.all(), "criteria": criteria,
         "members": found.memberships.select_related("user", "reader").order_by("role", "pk"),
-        "commitment": queries.commitment_of(found), "head": audit.head(found.chain), "member_form": MemberForm(),
-        "events": queries.events(found), "progress": queries.progress(found), "states": _states(found),
-        "unsigned": _unsigned(found), "slices": found.slices.count(), "pause_reason": queries.pause_reason(found),
-        "amendments": found.amendments.count(), "opening_hash": queries.opening_hash(found),
-        "reserves": queries.reserves_left(found), "flags": queries.frozen_flags(found), "plan": found.plan,
+        "commitment": commitment, "head": marks.head, "member_form": MemberForm(), "events": marks.events,
+        "progress": queries.progress(found, sittings, criteria, marks.flags), "states": _states(found),
+        "unsigned": _unsigned(found, sittings), "pause_reason": marks.pause_reason,
+        "amendments": amendments, "opening_hash": marks.opening_hash,
+        "flags": marks.flags, "plan": found.plan,
     }  # fmt: skip
     return render(request, "conduct/study.html", context)
 
@@ -61,11 +63,11 @@ def _states(found: Study) -> list[tuple[str, str]]:
     ]
 
 
-def _unsigned(found: Study) -> list[Session]:
+def _unsigned(found: Study, sittings: list[queries.Sitting]) -> list[Session]:
     if found.state != Study.State.CLOSED:
         return []
-    rows = Session.objects.filter(schedule__study=found, schedule__reader__isnull=False, signed_at=None)
-    return list(rows.filter(waived_reason="").select_related("schedule__reader").order_by("schedule__number", "number"))
+    rows = (sitting.session for sitting in sittings)
+    return [session for session in rows if session.signed_at is None and not session.waived_reason]
 
 
 @login_required
@@ -163,6 +165,4 @@ def order_balance(request: SignedInRequest, pk: UUID) -> HttpResponse:
     found, _ = study_for(request.user, pk, COORDINATOR)
     if found.state == Study.State.DRAFT:
         raise Http404
-    return render(
-        request, "conduct/balance.html", {"study": found, "rules": queries.balance(found, protocol_of(found)).rules}
-    )
+    return render(request, "conduct/balance.html", {"study": found, "rules": balance(found, protocol_of(found)).rules})

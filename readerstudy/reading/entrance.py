@@ -1,4 +1,4 @@
-"""The pages before a session: consent and display check."""
+"""The pages before a session: consent, the reader's record, display check."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from readerstudy.accounts.views import SignedInRequest
 from readerstudy.reading import actions, display_check
-from readerstudy.reading.forms import ConsentForm, DisplayCheckForm
+from readerstudy.reading.forms import ConsentForm, DisplayCheckForm, RecordForm
 from readerstudy.reading.models import DisplayCheck
 from readerstudy.reading.preparation import consent_text, missing_step, next_page, step_page
 from readerstudy.reading.queries import schedule_for, session_for
+from readerstudy.reading.records import asked, editable
 from readerstudy.schedules.models import Session
 from readerstudy.studies.models import Study
 
@@ -41,6 +42,30 @@ def consent(request: SignedInRequest, token: str) -> HttpResponse:
         return redirect(next_page(schedule_for(request.user, token)))
     context = {"title": schedule.study.title, "text": text, "reader": reader, "form": form}
     return render(request, "reading/consent.html", context)
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def record(request: SignedInRequest, token: str) -> HttpResponse:
+    """What the study asks about its readers; it may be changed until the first session begins, then be read."""
+    schedule = schedule_for(request.user, token)
+    study, reader = schedule.study, schedule.reader
+    names = asked(study)
+    if not names or reader is None:
+        return redirect(next_page(schedule))
+    if consent_text(study) and reader.consented_at is None:
+        return redirect("reading:consent", token)
+    may_change = editable(schedule)
+    form = RecordForm(names, request.POST if request.method == "POST" else None, initial=reader.record)
+    if request.method == "POST" and (form.is_valid() or not may_change):
+        try:
+            actions.give_record(request.user, schedule, form.cleaned_data)
+        except actions.ReadingError as error:
+            return refused(request, str(error))
+        return redirect(next_page(schedule_for(request.user, token)))
+    context = {"title": study.title, "reader": reader, "form": form, "may_change": may_change}
+    return render(request, "reading/record.html", context, status=400 if form.errors else 200)
 
 
 @login_required

@@ -1,4 +1,4 @@
-"""What readers fill in around their sessions: consent, display check, signature, method guess."""
+"""What readers fill in around their sessions: consent, record, display check, signature, method guess."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from readerstudy.accounts.views import SignedInRequest
 from readerstudy.reading.actions.guesses import DONT_KNOW, LONGEST_REASON, Guess
 from readerstudy.reading.display_check import NONE_SEEN, SCREEN, STEPS, Surroundings
 from readerstudy.reading.guessing import GuessItem
+from readerstudy.reading.records import BOARD, NUMBERS, TEXTS
 
 MEANING = gettext_noop("I scored these images myself and stand by these scores.")
 TOO_MANY = _("Too many attempts: wait a few minutes, then try again.")
@@ -29,6 +30,37 @@ class ConsentForm(forms.Form):
         label=_("I have read this text and take part in the study."),
         error_messages={"required": _("Tick the box if you agree; without it you can't read in this study.")},
     )
+
+
+class RecordForm(forms.Form):
+    """The questions of ``study.reader_record``, those that are asked."""
+
+    years = forms.IntegerField(
+        label=_("Years of experience in reading such images"), min_value=0, max_value=NUMBERS["years"],
+        error_messages={"required": _("Write a whole number; 0 is one.")},
+    )  # fmt: skip
+    specialty = forms.CharField(
+        label=_("Specialty"), max_length=TEXTS["specialty"], help_text=_("For example: musculoskeletal radiology."),
+        error_messages={"required": _("Write your specialty.")},
+    )  # fmt: skip
+    board = forms.ChoiceField(
+        label=_("Are you board-certified?"), widget=forms.RadioSelect,
+        choices=list(zip(BOARD, (_("yes"), _("no"), _("in training")), strict=True)),
+        error_messages={"required": _("Choose one.")},
+    )  # fmt: skip
+    cases_per_year = forms.IntegerField(
+        label=_("Such examinations read per year"), min_value=0, max_value=NUMBERS["cases_per_year"],
+        help_text=_("An estimate is enough."), error_messages={"required": _("Write a whole number; 0 is one.")},
+    )  # fmt: skip
+    conflicts = forms.CharField(
+        label=_("Conflicts of interest"), max_length=TEXTS["conflicts"], widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("What a reader of the results should know, such as work for a manufacturer; write “none” if none."),
+        error_messages={"required": _("Write “none” if there are none.")},
+    )  # fmt: skip
+
+    def __init__(self, names: Sequence[str], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields = {name: self.fields[name] for name in names}
 
 
 class DisplayCheckForm(forms.Form):

@@ -1,22 +1,25 @@
-"""What stands before a session: consent (once), the training phase (once), the display check (every session)."""
+"""What stands before a session: consent, record and training phase (once each), the display check (every session)."""
 
 from __future__ import annotations
 
 from django.urls import reverse
 
 from readerstudy.reading.queries import session_cards
+from readerstudy.reading.records import lacking
 from readerstudy.schedules.models import Schedule, Session
 from readerstudy.studies.models import Reader, Study
 
 
 def missing_step(session: Session) -> str:
-    """The first step that is still missing: "consent", "practice", "check", or "" when the session may begin."""
+    """The first step that is still missing: "consent", "record", "practice", "check"; "" when it may begin."""
     schedule = session.schedule
     reader, protocol = schedule.reader, schedule.study.protocol
     if reader is None or reader.simulated:
         return ""
     if consent_text(schedule.study) and reader.consented_at is None:
         return "consent"
+    if lacking(reader, schedule.study):
+        return "record"
     if unpractised(reader):
         return "practice"
     if protocol["display"].get("check", "off") != "off" and "check" not in session.environment:

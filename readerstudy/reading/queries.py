@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from readerstudy.accounts.models import User
 from readerstudy.reading.models import Annotation, MethodGuess, Score
+from readerstudy.reading.records import record_state
 from readerstudy.schedules.models import Frame, OrderSecret, PracticeImage, Presentation, Schedule, Session
 from readerstudy.studies.models import Criterion, Membership, Reader, Study
 from readerstudy.studies.protocol import Protocol
@@ -40,6 +41,8 @@ class SessionCard:
 
 @dataclass(frozen=True)
 class StudyCard:
+    """One study on the worklist; ``record``: "missing", "given", or "" when there is nothing to say about oneself."""
+
     title: str
     reader: str
     simulated: bool
@@ -50,6 +53,7 @@ class StudyCard:
     practised: int
     guessable: bool
     guessed: bool
+    record: str = ""
 
     @property
     def practisable(self) -> bool:
@@ -121,6 +125,7 @@ def worklist(user: User) -> list[StudyCard]:
             practice=Count("study__practice_images", distinct=True),
             practised=Count("reader__practice_answers", distinct=True),
             guessed=Exists(MethodGuess.objects.filter(pane__presentation__session__schedule=OuterRef("pk"))),
+            begun=Exists(Session.objects.filter(schedule=OuterRef("pk"), started_at__isnull=False)),
         )
         .order_by("-study__opened_at")
     )  # fmt: skip
@@ -136,7 +141,7 @@ def worklist(user: User) -> list[StudyCard]:
             StudyCard(
                 s.study.title, s.reader.pseudonym if s.reader else "", bool(s.reader and s.reader.simulated),
                 commitments.get(s.study_id, ""), sessions, s.token, s.practice, s.practised, guessable,
-                s.guessed,
+                s.guessed, record_state(s.study, s.reader, begun=s.begun),
             )
         )  # fmt: skip
     return cards

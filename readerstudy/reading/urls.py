@@ -17,6 +17,7 @@ urlpatterns = [
     path("<str:token>/finish/", views.finish, name="finish"),
     path("<str:token>/practice/", views.practice, name="practice"),
     path("<str:token>/consent/", entrance.consent, name="consent"),
+    path("<str:token>/record/", entrance.record, name="record"),
     path("<str:token>/check/", entrance.check, name="check"),
     path("<str:token>/check/<int:step>/", entrance.check_step, name="check_step"),
     path("<str:token>/guess/", guess_views.guess, name="guess"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -30,7 +30,7 @@ from readerstudy.schedules.models import (
 from readerstudy.schedules.stream import Stream
 from readerstudy.studies.models import Arm, Reader, Study, StudySlice
 from readerstudy.studies.protocol import Protocol
-from readerstudy.studies.queries import eligible_slices
+from readerstudy.studies.queries import eligible_slices, strange_choices
 
 BATCH = 500
 GRADES = (1, 2, 3, 4, 5)
@@ -44,6 +44,8 @@ class DrawError(ValueError):
 def draw_slices(study: Study, protocol: Protocol) -> list[StudySlice]:
     """Draw the study's slices from the frame by the protocol's seed; strata share the number as equally as can be."""
     stream = Stream(protocol.study.seed.to_bytes(8, "big"), "slices")
+    if strange := strange_choices(protocol.slices):
+        raise DrawError(f"{strange[0]} is no case or no eligible slice: correct slices.picked or slices.left_out.")
     frame = list(eligible_slices(protocol.slices))
     if protocol.slices.one_per_patient:
         frame = _one_per_patient(frame, stream.substream("patients"))
@@ -91,7 +93,8 @@ def draw_practice(study: Study, protocol: Protocol, drawn: list[StudySlice]) -> 
         return []
     chance = Stream(protocol.study.seed.to_bytes(8, "big"), "practice")
     patients = {row.slice.case.patient_id for row in drawn}
-    frame = [row for row in eligible_slices(protocol.slices) if row.case.patient_id not in patients]
+    rules = replace(protocol.slices, picked=[])
+    frame = [row for row in eligible_slices(rules) if row.case.patient_id not in patients]
     if not frame:
         raise DrawError(
             "The protocol asks for practice images and every eligible slice is of a patient in the study: "
@@ -148,13 +151,16 @@ def draw_orders(study: Study, protocol: Protocol, shown: ShownImages) -> DrawnOr
 
 
 def design_of(study: Study, protocol: Protocol) -> Design:
-    """The design as pure data: slices by their position, arms by theirs."""
+    """The design as pure data: slices by their position, arms by theirs.
+
+    It stays what was drawn: whoever came later took one of the reserves, so that readers aren't counted.
+    """
     rows = study.slices.select_related("slice__case__patient").order_by("position")
     return Design(
         arms=study.arms.count(),
         slices=tuple(DesignSlice(str(r.position), r.slice.case.modality, r.slice.case.patient.pseudonym) for r in rows),
         sessions=protocol.sessions.number, kind=protocol.design.kind, minimum_gap=protocol.design.minimum_gap,
-        repeats=protocol.design.repeats, readers=study.readers.count(), reserves=protocol.design.reserves,
+        repeats=protocol.design.repeats, readers=protocol.design.readers, reserves=protocol.design.reserves,
         pairs_per_slice=protocol.design.pairs_per_slice or None,
     )  # fmt: skip
 

@@ -12,7 +12,8 @@ from readerstudy.audit.canonical import sha256_of
 from readerstudy.audit.models import Entry
 from readerstudy.cases.models import Look
 from readerstudy.studies import protocol as protocols
-from readerstudy.studies.models import Arm, Criterion, Membership, Reader, Study, StudySlice
+from readerstudy.studies.blinding import drawn_cases
+from readerstudy.studies.models import Arm, Criterion, Membership, Reader, Study
 from readerstudy.studies.outlook import require_known_settings
 from readerstudy.studies.queries import protocol_of
 
@@ -153,8 +154,7 @@ def hold(study: Study, by: User) -> Study:
 
 def require_unprimed(study: Study, user: User) -> None:
     """Who has seen a comparison or a reference of a case, or the key of a study with these slices, can't read it."""
-    drawn = StudySlice.objects.filter(study=study).values("slice__case")
-    if Look.objects.filter(user=user, case__in=drawn).exists():
+    if Look.objects.filter(user=user, case__in=drawn_cases(study)).exists():
         raise StudyError(f"{user.name} has seen images of this study's cases unblinded: choose another reader.")
     related = relatives(study)
     unblinded = [row.pk for row in related if row.state == Study.State.UNBLINDED]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from readerstudy.studies.protocol import ArmRule, CriterionRule, Protocol
+from readerstudy.studies.queries import chosen_by_hand
 from readerstudy.studies.wording import PARTS, WORDS, word
 
 NOTHING = "\u2013"
@@ -31,13 +32,14 @@ class ArmLine:
 
 @dataclass(frozen=True)
 class DocumentPart:
-    """A part with its lines; the arms and criteria in their own shapes."""
+    """A part with its lines; the arms and criteria in their own shapes; ``notes`` stand out above them."""
 
     key: str
     title: str
     lines: tuple[Line, ...] = ()
     arms: tuple[ArmLine, ...] = ()
     criteria: tuple[CriterionRule, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def document(protocol: Protocol) -> list[DocumentPart]:
@@ -55,7 +57,8 @@ def _part(protocol: Protocol, key: str, title: str, names: tuple[str, ...]) -> D
         section, field = name.split(".")
         value = getattr(getattr(protocol, section), field)
         lines.append(Line(WORDS[name][0], _said(value), isinstance(value, str) and len(value) > 200))
-    return DocumentPart(key, title, tuple(lines))
+    notes = tuple(chosen_by_hand(protocol.slices.picked, protocol.slices.left_out)) if key == "slices" else ()
+    return DocumentPart(key, title, tuple(lines), notes=notes)
 
 
 def _arm(arm: ArmRule) -> ArmLine:

@@ -16,7 +16,7 @@ from readerstudy.cases.models import Modality
 from readerstudy.reconstructions.models import Reconstruction
 from readerstudy.reconstructions.queries import find_reconstructions, settings_hash
 from readerstudy.studies.protocol import ArmRule, Protocol, ProtocolError
-from readerstudy.studies.queries import eligible_slices
+from readerstudy.studies.queries import eligible_slices, strange_choices
 
 SECONDS = 8
 LONG_SESSION_MINUTES = 60
@@ -185,6 +185,7 @@ def _missing(protocol: Protocol, strata: tuple[Stratum, ...]) -> Iterator[Missin
             if lacking := stratum.slices - made.get(stratum.modality, 0):
                 level = arm.levels.get(stratum.modality)
                 query = {"methods": arm.method, "modality": stratum.modality}
+                query |= {f"{arm.method}.{name}": str(value) for name, value in arm.settings.items()}
                 if level is not None:
                     query[stratum.modality.lower()] = f"{level:g}"
                 yield Missing(
@@ -218,6 +219,8 @@ def _obstacles(
     if available < number:
         of = "patients have eligible slices" if protocol.slices.one_per_patient else "slices are eligible"
         yield f"{number} slices are to be drawn and {available} {of}: import more cases or lower the number."
+    if strange := strange_choices(protocol.slices):
+        yield f"{', '.join(strange[:5])}: no such case or eligible slice; correct what is picked or left out by hand."
     if missing:
         yield f"{sum(m.missing for m in missing)} images of eligible slices are not made yet: run the methods first."
     if not protocol.study.approval_number:

@@ -18,6 +18,7 @@ CATEGORIES = ("1", "2", "3", "4", "5")
 CHOICES = ("left", "equal", "right")
 FIDELITY_LABELS = ("lost structure", "invented structure")
 LONGEST_LABEL = 40
+MOST_CHOSEN = 2000
 RecordField = Literal["years", "specialty", "board", "cases_per_year", "conflicts"]
 
 
@@ -51,7 +52,11 @@ class Overview:
 
 @dataclass(frozen=True)
 class SliceRules:
-    """Which slices are eligible, and how many are drawn."""
+    """Which slices are eligible, and how many are drawn.
+
+    ``picked`` narrows the frame by hand, to cases (``CT-0001``) or single slices (``CT-0001/3``, counted from 1);
+    ``left_out`` takes cases out of it. Either is said on the first page of protocol and report.
+    """
 
     number: int
     stratify: Literal["modality", "none"] = "modality"
@@ -60,6 +65,8 @@ class SliceRules:
     minimum_body_share: float = 0.0
     anatomy: list[str] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    picked: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -187,6 +194,7 @@ def from_data(data: Mapping[str, Any]) -> Protocol:
     _check_display(protocol)
     _check_pairs(protocol)
     _check_record(protocol)
+    _check_chosen(protocol)
     _check_numbers(protocol)
     _check_plan(protocol)
     return protocol
@@ -256,6 +264,23 @@ def _check_record(protocol: Protocol) -> None:
     asked = protocol.study.reader_record
     if len(set(asked)) != len(asked):
         raise ProtocolError("study.reader_record: every question stands once.")
+
+
+def _check_chosen(protocol: Protocol) -> None:
+    """What is chosen by hand stands once, and not on both lists."""
+    picked, left_out = protocol.slices.picked, protocol.slices.left_out
+    for name, listed in (("picked", picked), ("left_out", left_out)):
+        if len(listed) > MOST_CHOSEN:
+            raise ProtocolError(f"slices.{name}: write at most {MOST_CHOSEN} lines.")
+        if len(set(listed)) != len(listed):
+            raise ProtocolError(f"slices.{name}: every case or slice stands once.")
+    without = set(left_out)
+    for entry in picked:
+        case, slash, number = entry.partition("/")
+        if slash and not re.fullmatch("0{0,3}[1-9][0-9]{0,5}", number):
+            raise ProtocolError(f"slices.picked: write a case or a slice as in CT-0001/3, not {entry!r}.")
+        if case in without:
+            raise ProtocolError(f"slices.left_out: {case} is picked; take it off one of the two lists.")
 
 
 def _check_numbers(protocol: Protocol) -> None:

@@ -24,7 +24,8 @@ PARTS = (
     )),
     Part("slices", "Frame of slices", "Which slices are eligible, and how many of them are drawn at opening.", (
         "slices.number", "slices.stratify", "slices.one_per_patient", "slices.edge_slices",
-        "slices.minimum_body_share", "slices.anatomy", "slices.sources", "study.seed",
+        "slices.minimum_body_share", "slices.anatomy", "slices.sources", "slices.picked", "slices.left_out",
+        "study.seed",
     )),
     Part("arms", "Arms", "What is compared: a method at a level per modality. Readers never see these names.", (
         "arms",
@@ -69,6 +70,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "slices.minimum_body_share": ("Least share of body", "0 to 1: share of the field of view that shows the body."),
     "slices.anatomy": ("Anatomy", "One a line; empty: any."),
     "slices.sources": ("Sources of cases", "One a line; empty: any."),
+    "slices.picked": ("Picked by hand", "Cases or slices (CT-0001/3), one a line; the report says so. Empty: by rule."),
+    "slices.left_out": ("Cases left out by hand", "One a line, such as what a reader has seen; the report says so."),
     "arms.key": ("Key", "Short; stands in tables and exports."),
     "arms.title": ("Title", "Stands in figures."),
     "arms.method": ("Method", "Key of a registered or imported method."),

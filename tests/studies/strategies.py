@@ -89,6 +89,8 @@ def _slices(draw: st.DrawFn, words: st.SearchStrategy[str]) -> dict[str, Any]:
         "one_per_patient": draw(st.booleans()), "edge_slices": draw(st.booleans()),
         "minimum_body_share": draw(st.floats(0, 1)), "anatomy": draw(st.lists(words, max_size=3)),
         "sources": draw(st.lists(words, max_size=3)),
+        "picked": draw(st.lists(words.filter(lambda text: "/" not in text).map("p{}".format), max_size=3, unique=True)),
+        "left_out": draw(st.lists(words.map("o{}".format), max_size=3, unique=True)),
     }  # fmt: skip
 
 

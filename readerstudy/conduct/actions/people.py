@@ -14,6 +14,7 @@ from django.utils import timezone
 from readerstudy.accounts.invitations import NewAccount, create_account
 from readerstudy.accounts.models import User
 from readerstudy.audit.actions import record
+from readerstudy.conduct.actions.blinding import require_free
 from readerstudy.conduct.actions.transitions import mail_commitment
 from readerstudy.conduct.models import Invitation
 from readerstudy.conduct.queries import hash_of, usable_invitation
@@ -132,7 +133,9 @@ def replace_reader(study: Study, reader: Reader, by: User, user: User, reason: s
 
 def _replace(study: Study, reader: Reader, user: User, by: User, reason: str) -> Reader:
     reserve, reader = _require_replaceable(study, reader, reason)
+    User.objects.select_for_update().get(pk=user.pk)
     new = name_reader(study, admit(study, user, Membership.Role.READER))
+    require_free(study, new)
     reserve.reader = new
     reserve.save(update_fields=["reader"])
     data = _leave(reader, Reader.State.REPLACED, _said(reason))

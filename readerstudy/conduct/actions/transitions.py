@@ -10,13 +10,15 @@ from readerstudy.accounts.models import User
 from readerstudy.audit import actions as audit
 from readerstudy.audit.actions import record
 from readerstudy.audit.canonical import sha256_of
+from readerstudy.conduct.actions.blinding import hold_people, require_blinded
 from readerstudy.conduct.flags import FLAGS
 from readerstudy.conduct.frozen import sealed_images
 from readerstudy.conduct.images import freeze_images, shared_slices
+from readerstudy.reconstructions.queries import looks_before
 from readerstudy.schedules.actions import DrawError, draw_orders, draw_practice, draw_slices, reveal_secret
 from readerstudy.schedules.designs.types import DesignError
 from readerstudy.schedules.models import Session
-from readerstudy.studies.actions import StudyError, hold, require_state, require_unprimed
+from readerstudy.studies.actions import StudyError, hold, require_state
 from readerstudy.studies.models import Membership, Reader, Study
 from readerstudy.studies.queries import protocol_of
 
@@ -30,13 +32,14 @@ def open_study(study: Study, by: User) -> Study:
     require_state(study, State.DRAFT, "Only a draft can be opened.")
     protocol = protocol_of(study)
     readers = list(study.readers.select_related("membership__user"))
+    hold_people(readers)
     if len(readers) != protocol.design.readers:
         raise StudyError(
             f"The protocol asks for {protocol.design.readers} readers and {len(readers)} are in the study: "
             "invite readers or change design.readers."
         )
     study.protocol_hash, study.plan_hash = sha256_of(study.protocol), sha256_of(study.plan)
-    study.state, study.opened_at = State.OPEN, timezone.now()
+    study.state, study.opened_at = State.OPEN, (opened := timezone.now())
     study.save(update_fields=["protocol_hash", "plan_hash", "state", "opened_at"])
     try:
         slices = shared_slices(study) if study.extends_id else draw_slices(study, protocol)
@@ -44,15 +47,15 @@ def open_study(study: Study, by: User) -> Study:
         draw_practice(study, protocol, slices)
     except (DrawError, DesignError) as error:
         raise StudyError(str(error)) from error
-    for reader in readers:
-        if reader.membership:
-            require_unprimed(study, reader.membership.user)
+    require_blinded(study, readers)
+    looks = looks_before({row.slice.case_id: row.slice.case for row in slices}.values(), opened)
     record(
         study.chain, by.handle, "study.open", f"study:{study.pk}",
         {
             "protocol": study.protocol_hash, "plan": study.plan_hash, "commitment": drawn.commitment,
             "slices": len(slices), "readers": len(readers), "presentations": drawn.presentations,
             "flags": FLAGS.as_data(), "images": sealed_images(study),
+            "looks": {"people": len({look.handle for look in looks}), "cases": len({look.case for look in looks})},
         },
     )  # fmt: skip
     mail_commitment(study, readers, drawn.commitment)

@@ -12,6 +12,7 @@ from readerstudy.reading.actions.preparation import (
     accept_display,
     draw_display_check,
     give_consent,
+    give_record,
     report_display_check,
 )
 from readerstudy.reading.actions.receiving import Stored
@@ -31,6 +32,7 @@ __all__ = [
     "begin_fidelity",
     "draw_display_check",
     "give_consent",
+    "give_record",
     "marks_hash",
     "record_answer",
     "record_guesses",

@@ -14,7 +14,7 @@ class Closed(ReadingError):
 
 
 class NotPrepared(Closed):
-    """A step stands before the session: ``step`` is "consent", "practice" or "check"."""
+    """A step stands before the session: ``step`` is "consent", "record", "practice" or "check"."""
 
     def __init__(self, sentence: str, step: str) -> None:
         super().__init__(sentence)

@@ -24,7 +24,7 @@ def see_practice(user: User | AnonymousUser, image_id: str) -> PracticeImage:
     """The practice image, once it is on record that the person has seen its patient's reference; else a 404."""
     image = practice_image_for(user, image_id)
     assert isinstance(user, User)
-    record_look(image.slice.case, user)
+    record_look(image.slice.case, user, reading=True)
     return image
 
 

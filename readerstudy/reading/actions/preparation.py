@@ -1,10 +1,11 @@
-"""What a reader does before a session: agree to the study once, check the display every time."""
+"""What a reader does before a session: agree to the study and say who reads once, check the display every time."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.actions import record
+from readerstudy.audit.canonical import sha256_of
 from readerstudy.reading.actions.errors import Closed, NotPrepared, ReadingError
 from readerstudy.reading.display_check import (
     AMBIENT_LIGHT,
@@ -28,6 +30,7 @@ from readerstudy.reading.display_check import (
 from readerstudy.reading.models import DisplayCheck
 from readerstudy.reading.preparation import consent_text, missing_step
 from readerstudy.reading.queries import may_open
+from readerstudy.reading.records import complete, editable
 from readerstudy.schedules.models import Schedule, Session
 from readerstudy.studies.models import Reader, Study
 
@@ -47,6 +50,30 @@ def give_consent(user: User, schedule: Schedule) -> None:
     record(
         study.chain, user.handle, "reader.consent", f"reader:{reader.pk}",
         {"text": hashlib.sha256(text.encode()).hexdigest()},
+    )  # fmt: skip
+
+
+@transaction.atomic
+def give_record(user: User, schedule: Schedule, given: Mapping[str, Any]) -> None:
+    """Keep what the study asks its readers about themselves; of the words only a hash is audited.
+
+    Raises ``Closed`` (nothing can change any more) or ``ReadingError``.
+    """
+    study = Study.objects.select_for_update().get(pk=schedule.study_id)
+    reader = Reader.objects.select_for_update().get(schedule=schedule)
+    schedule.study, schedule.reader = study, reader
+    if not editable(schedule):
+        raise Closed(_("What you said about yourself can't change any more: your first session has begun."))
+    if not complete(given, study):
+        raise ReadingError(_("Answer every question about yourself."))
+    said = {name: value.strip() if isinstance(value, str) else value for name, value in given.items()}
+    if said == reader.record:
+        return
+    reader.record = said
+    reader.save(update_fields=["record"])
+    record(
+        study.chain, user.handle, "reader.record", f"reader:{reader.pk}",
+        {"fields": sorted(said), "sha256": sha256_of(said)},
     )  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def start_session(user: User, session: Session) -> Session:
 def _record_looks(session: Session, user: User) -> None:
     """Who has seen the references of these cases never reads them in another study."""
     for case in Case.objects.filter(slices__in=session.presentations.values("study_slice__slice")).distinct():
-        record_look(case, user)
+        record_look(case, user, reading=True)
 
 
 @transaction.atomic
