@@ -35,6 +35,7 @@ class Configuration:
     pixels: Path
     email_url: str
     device: str
+    upload_gb: int
 
 
 def read(environment: Mapping[str, str] = os.environ) -> Configuration:
@@ -59,6 +60,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Configuration:
         pixels=Path(environment.get("READERSTUDY_PIXELS") or data / "pixels").resolve(),
         email_url=environment.get("READERSTUDY_EMAIL_URL", ""),
         device=_choice(environment, "READERSTUDY_DEVICE", ("cpu", "cuda")),
+        upload_gb=_count(environment, "READERSTUDY_UPLOAD_GB", default=20),
     )
 
 
@@ -133,8 +135,8 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
     raise ImproperlyConfigured(f"{name} must be 1 or 0, not {text!r}.")
 
 
-def _count(environment: Mapping[str, str], name: str) -> int:
-    text = environment.get(name, "0").strip() or "0"
+def _count(environment: Mapping[str, str], name: str, default: int = 0) -> int:
+    text = environment.get(name, "").strip() or str(default)
     if not text.isdigit():
         raise ImproperlyConfigured(f"{name} must be a whole number of 0 or more, not {text!r}.")
     return int(text)

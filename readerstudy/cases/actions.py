@@ -16,7 +16,8 @@ from inference.data.dicom_child import ReaderStoppedError, read_in_child
 from inference.data.dicom_types import FileReport, Progress, SeriesImage
 from readerstudy.accounts.models import User
 from readerstudy.audit.actions import INSTALLATION, record
-from readerstudy.cases.keys import patient_key, source_digest
+from readerstudy.cases.blinding import require_may_look
+from readerstudy.cases.keys import patient_key
 from readerstudy.cases.models import Case, Import, ImportedFile, Look, Modality, Source
 from readerstudy.cases.scratch import scratch
 from readerstudy.cases.storing import KEEP, actor, store_series
@@ -24,12 +25,15 @@ from readerstudy.cases.storing import KEEP, actor, store_series
 __all__ = [
     "KEEP",
     "CaseError",
+    "begin_import",
+    "fill_import",
     "freeze",
     "import_cases",
     "import_phantom",
     "record_look",
     "release_quarantine",
-    "source_digest",
+    "require_coordinator",
+    "require_valid",
     "store_series",
     "withdraw",
 ]
@@ -42,7 +46,11 @@ ROWS_AT_ONCE = 200
 
 
 class CaseError(ValueError):
-    """Why a verb was refused, in one sentence that says what to do."""
+    """Why a verb was refused, in one sentence that says what to do; ``field`` names what is wrong, if known."""
+
+    def __init__(self, sentence: str, field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
 
 
 def import_cases(
@@ -62,18 +70,41 @@ def import_cases(
     ``keep``: which facts are stored: ``patient`` (age band, sex), ``device``, ``acquisition``; others are dropped.
     Each case is one transaction, so that an interruption loses nothing; an import can be repeated.
     """
-    _require_coordinator(by)
-    _require_valid(source, quarantine, reason)
     if not root.exists():
         raise CaseError(f"There is nothing at {root}: give a folder or a zip of DICOM files.")
+    batch = begin_import(
+        source=source, by=by, max_matrix=max_matrix, quarantine=quarantine, reason=reason, keep=keep
+    )  # fmt: skip
+    return fill_import(batch, root, by=by, progress=progress)
+
+
+def begin_import(
+    *,
+    source: Source,
+    by: User | None,
+    max_matrix: int = 512,
+    quarantine: bool = True,
+    reason: str = "",
+    keep: frozenset[str] = KEEP,
+) -> Import:
+    """The empty import that ``fill_import`` fills; what it does not allow is refused here, with ``CaseError``."""
+    require_coordinator(by)
+    require_valid(source, quarantine, reason)
     if wrong := keep - KEEP:
         raise CaseError(f"There is nothing called {min(wrong)!r} to keep: choose among {', '.join(sorted(KEEP))}.")
     options = {"max_matrix": max_matrix, "quarantine": quarantine, "reason": reason, "keep": sorted(keep)}
-    batch = _begin(source, by, options)
+    return _begin(source, by, options)
+
+
+def fill_import(batch: Import, root: Path, *, by: User | None, progress: Watcher | None = None) -> Import:
+    """Read a folder or a zip into a begun import, from the start: what a broken attempt reported is replaced."""
+    batch.files.all().delete()
+    options = batch.options
+    keep = frozenset(options["keep"])
     with scratch() as out:
-        events = read_in_child(root, out, max_matrix=max_matrix)
+        events = read_in_child(root, out, max_matrix=options["max_matrix"])
         try:
-            _Importer(batch, by, quarantine, reason, keep, progress).take(events)
+            _Importer(batch, by, options["quarantine"], options["reason"], keep, progress).take(events)
         except ReaderStoppedError as error:
             _finish(batch, by)
             raise CaseError(str(error)) from error
@@ -86,8 +117,8 @@ def import_phantom(
     """One procedural phantom as a case; the same seed again is the same case."""
     from inference.data.phantoms import phantom
 
-    _require_coordinator(by)
-    _require_valid(source, True, "")
+    require_coordinator(by)
+    require_valid(source, True, "")
     if modality not in Modality.values:
         raise CaseError(f"There is no phantom of {modality!r}: choose one of {', '.join(Modality.values)}.")
     if known := _known_phantom(modality, seed, size, n_slices):
@@ -113,7 +144,7 @@ def _known_phantom(modality: str, seed: int, size: int, n_slices: int) -> Case |
 @transaction.atomic
 def release_quarantine(case: Case, by: User, reason: str) -> Case:
     """Let a quarantined case be used: the person has looked at its images and says why they are clean."""
-    _require_coordinator(by)
+    require_coordinator(by)
     row = _locked(case)
     if row.state != Case.State.QUARANTINED:
         raise CaseError(f"Case {row.pseudonym} is {row.get_state_display()}, so there is nothing to release.")
@@ -127,7 +158,7 @@ def release_quarantine(case: Case, by: User, reason: str) -> Case:
 @transaction.atomic
 def withdraw(case: Case, by: User | None, reason: str) -> Case:
     """Take a case out of use for good, also where a study uses it; rows and pixels stay for the audit."""
-    _require_coordinator(by)
+    require_coordinator(by)
     row = _locked(case)
     if row.state == Case.State.WITHDRAWN:
         raise CaseError(f"Case {row.pseudonym} is withdrawn already.")
@@ -150,11 +181,20 @@ def freeze(case: Case, by: User | None = None) -> Case:
     return row
 
 
-def record_look(case: Case, user: User) -> None:
-    """Remember, once, that a person has seen the case's reference; called before any image of it is sent."""
+def record_look(case: Case, user: User, *, reading: bool = False) -> None:
+    """Remember, once, that a person has seen the case's reference; called before any image of it is sent.
+
+    Raises ``LookRefused`` for who reads the case blinded; ``reading``: the reading room itself shows it.
+    """
     if Look.objects.filter(case=case, user=user).exists():
+        if not reading:
+            require_may_look([case], user)
         return
     with transaction.atomic():
+        # A study that opens holds its readers' rows too: either it finds the look, or the look finds the study.
+        User.objects.select_for_update().get(pk=user.pk)
+        if not reading:
+            require_may_look([case], user)
         _, created = Look.objects.get_or_create(case=case, user=user)
         if created:
             record(INSTALLATION, actor(user), "case.look", f"case:{case.pk}", {"case": case.pseudonym})
@@ -270,13 +310,14 @@ def _locked(case: Case) -> Case:
     return Case.objects.select_for_update().get(pk=case.pk)
 
 
-def _require_coordinator(by: User | None) -> None:
+def require_coordinator(by: User | None) -> None:
     """No person means a command of the administrator, who has the machine anyway."""
     if by is not None and not by.may_coordinate:
         raise PermissionDenied("Only a coordinator may do this: ask the administrator for the right.")
 
 
-def _require_valid(source: Source, quarantine: bool, reason: str) -> None:
+def require_valid(source: Source, quarantine: bool = True, reason: str = "") -> None:
+    """Refuse with ``CaseError`` a source whose agreement has ended, and no quarantine without a reason."""
     if source.expires_on and source.expires_on < timezone.localdate():
         raise CaseError(
             f"The agreement for {source.name} ended on {source.expires_on:%Y-%m-%d}: "

@@ -92,12 +92,17 @@ def body_mask(plane: NDArray[np.float32], modality: str) -> NDArray[np.bool_]:
     return filled
 
 
-def _window(counts: NDArray[np.int64], slope: float, intercept: float, modality: str, anatomy: str) -> Window:
-    """The starting window; for MR from percentiles of the body's stored numbers, given as a histogram."""
+def usual_window(modality: str, anatomy: str) -> Window | None:
+    """The starting window that needs no pixels: CT by anatomy, ultrasound its whole range; MR has none."""
     if modality == Modality.CT:
         return Window(*CT_WINDOWS.get(anatomy, CT_SOFT_TISSUE))
-    if modality == Modality.US:
-        return Window(*US_WINDOW)
+    return Window(*US_WINDOW) if modality == Modality.US else None
+
+
+def _window(counts: NDArray[np.int64], slope: float, intercept: float, modality: str, anatomy: str) -> Window:
+    """The starting window; for MR from percentiles of the body's stored numbers, given as a histogram."""
+    if usual := usual_window(modality, anatomy):
+        return usual
     cumulative = np.cumsum(counts)
     low, high = (int(np.searchsorted(cumulative, cumulative[-1] * p / 100)) for p in PERCENTILES)
     high = max(high, low + 1)

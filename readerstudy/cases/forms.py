@@ -1,4 +1,4 @@
-"""The form that brings files in, and the one that asks for a reason."""
+"""The form that brings files in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from readerstudy.cases.models import Source
+from readerstudy.cases.storing import KEEP
 
 MAX_UPLOAD_BYTES = 200 * 1024 * 1024
 
@@ -27,10 +28,9 @@ class ManyFilesField(forms.FileField):
         return [super(ManyFilesField, self).clean(one, initial) for one in files] or super().clean(None, initial)
 
 
-class ImportForm(forms.Form):
-    """DICOM files or one zip, and the source that allows their use: a known one or a new one."""
+class UploadForm(forms.Form):
+    """The source that allows the use of scans, a known one or a new one, and which facts beside pixels are kept."""
 
-    scans = ManyFilesField(label=_("DICOM files, or one zip"), allow_empty_file=True)
     source = forms.ModelChoiceField(
         Source.objects.order_by("name"), required=False, label=_("Source"), empty_label=_("A new source …")
     )
@@ -44,16 +44,24 @@ class ImportForm(forms.Form):
         help_text=_("Nothing is imported from this source after that day."),
     )
     licence = forms.CharField(max_length=200, required=False, label=_("Licence"))
-
-    def clean_scans(self) -> list[UploadedFile[Any]]:
-        files: list[UploadedFile[Any]] = self.cleaned_data["scans"]
-        if sum(file.size or 0 for file in files) > MAX_UPLOAD_BYTES:
-            raise forms.ValidationError(
-                _("These files are larger than 200 MB: import them with “manage.py import_cases” instead.")
-            )
-        if len(files) > 1 and any(is_zip(file) for file in files):
-            raise forms.ValidationError(_("Send a zip by itself, without other files beside it."))
-        return files
+    keep_patient = forms.BooleanField(
+        required=False,
+        initial=True,
+        label=_("Age band and sex"),
+        help_text=_("Age in bands of ten years, for tables of who was scanned."),
+    )
+    keep_device = forms.BooleanField(
+        required=False,
+        initial=True,
+        label=_("Device"),
+        help_text=_("Maker and model, to compare scanners."),
+    )
+    keep_acquisition = forms.BooleanField(
+        required=False,
+        initial=True,
+        label=_("Acquisition"),
+        help_text=_("Dose, kernel, sequence and the like, which say what “reference” means here."),
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -67,18 +75,35 @@ class ImportForm(forms.Form):
         return cleaned
 
     def get_source(self) -> Source:
-        """The chosen source, or the new one, which is kept."""
+        """The chosen source, or the new one, which is not stored yet."""
         known: Source | None = self.cleaned_data["source"]
         if known:
             return known
         fields = ("name", "approval", "agreement", "expires_on", "licence")
-        return Source.objects.create(**{field: self.cleaned_data[field] for field in fields})
+        return Source(**{field: self.cleaned_data[field] for field in fields})
+
+    def get_keep(self) -> frozenset[str]:
+        """The facts that are kept, as ``import_cases`` names them."""
+        return frozenset(part for part in KEEP if self.cleaned_data[f"keep_{part}"])
 
 
-class ReasonForm(forms.Form):
-    """Why a case is released or withdrawn; the audit keeps it."""
+class ImportForm(UploadForm):
+    """The same form as it is sent without a script: with DICOM files or one zip in it."""
 
-    reason = forms.CharField(max_length=400, label=_("Reason"))
+    scans = ManyFilesField(label=_("DICOM files, or one zip"), allow_empty_file=True)
+
+    def clean_scans(self) -> list[UploadedFile[Any]]:
+        files: list[UploadedFile[Any]] = self.cleaned_data["scans"]
+        if sum(file.size or 0 for file in files) > MAX_UPLOAD_BYTES:
+            raise forms.ValidationError(
+                _(
+                    "These files are larger than 200 MB: allow scripts in this browser, "
+                    "or import them with “manage.py import_cases”."
+                )
+            )
+        if len(files) > 1 and any(is_zip(file) for file in files):
+            raise forms.ValidationError(_("Send a zip by itself, without other files beside it."))
+        return files
 
 
 def is_zip(file: UploadedFile[Any]) -> bool:

@@ -57,6 +57,36 @@ class Import(models.Model):
         ordering = ["-started_at"]
 
 
+class Upload(models.Model):
+    """Scans on their way in from a browser. Files go by their number: their names never leave the browser."""
+
+    class State(models.TextChoices):
+        RECEIVING = "receiving", "receiving"
+        WAITING = "waiting", "waiting to be imported"
+        IMPORTING = "importing", "being imported"
+        DONE = "done", "imported"
+        FAILED = "failed", "failed"
+        GIVEN_UP = "given_up", "given up"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="uploads")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="uploads")
+    keep = models.JSONField(default=list, help_text="Facts to store of patient, device and acquisition.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVING)
+    reason = models.CharField(max_length=400, blank=True, help_text="Why it failed or was given up.")
+    files = models.PositiveIntegerField()
+    bytes = models.PositiveBigIntegerField()
+    files_received = models.PositiveIntegerField(default=0, help_text="As last counted; the disk knows better.")
+    bytes_received = models.PositiveBigIntegerField(default=0)
+    batch = models.OneToOneField(Import, null=True, on_delete=models.SET_NULL, related_name="upload")
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(help_text="When something last arrived, within a minute.")
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["by", "state"])]
+
+
 class ImportedFile(models.Model):
     """One file of an import by its number (a file's name may name a patient, so it is not kept)."""
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.http import Http404
+from django.utils import timezone
 from numpy.typing import NDArray
 
-from inference.data.dicom_types import training_source_ids
 from inference.data.grid import from_stored
 from readerstudy.accounts.models import User
 from readerstudy.cases import store
-from readerstudy.cases.keys import fingerprint, source_hash
-from readerstudy.cases.models import Case, Import, Modality, Slice
-
-
-class KeyChanged(Exception):
-    """A case was imported under another secret key, so its source can't be recognised any more."""
+from readerstudy.cases.models import Case, Import, Modality, Slice, Source
 
 
 def require_coordinator(user: User | AnonymousUser) -> User:
@@ -58,11 +54,23 @@ def import_for(user: User | AnonymousUser, pk: UUID | str) -> Import:
         raise Http404 from error
 
 
-def case_list(modality: str = "", state: str = "") -> QuerySet[Case]:
-    """Cases with patient and source, optionally of one modality and one state."""
+def source_for(user: User | AnonymousUser, pk: int) -> Source:
+    """A source if the person may coordinate; everyone else learns nothing (404)."""
+    require_coordinator(user)
+    found = Source.objects.filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def case_list(modality: str = "", state: str = "", source: str = "") -> QuerySet[Case]:
+    """Cases with patient and source, optionally of one modality, one state and one source (its number)."""
     cases = Case.objects.select_related("patient", "source").order_by("pseudonym")
     if modality:
         cases = cases.filter(modality=modality)
+    if source:
+        # Eighteen digits: a longer number is none that a database can hold.
+        cases = cases.filter(source=int(source)) if source.isdecimal() and len(source) <= 18 else cases.none()
     return cases.filter(state=state) if state else cases
 
 
@@ -95,6 +103,56 @@ def counts() -> list[ModalityCount]:
     return [ModalityCount(modality, *found.get(modality, (0, 0, 0))) for modality in Modality]
 
 
+@dataclass(frozen=True)
+class SourceRow:
+    """A source with what came from it; ``days`` until its agreement ends, below 0 where it has, None without an end."""
+
+    source: Source
+    cases: int
+    imports: int
+    days: int | None
+
+
+def source_rows(sources: Iterable[Source]) -> list[SourceRow]:
+    """The sources of one page with their counts."""
+    page = list(sources)
+    cases = _counted(Case.objects.filter(source__in=page))
+    imports = _counted(Import.objects.filter(source__in=page))
+    return [SourceRow(row, cases.get(row.pk, 0), imports.get(row.pk, 0), days_left(row)) for row in page]
+
+
+def days_left(source: Source) -> int | None:
+    """Days until the agreement ends (0 on its last day), below 0 where it has ended, None where no end is given."""
+    return (source.expires_on - timezone.localdate()).days if source.expires_on else None
+
+
+def _counted(rows: QuerySet[Any]) -> dict[int, int]:
+    return dict(rows.order_by().values_list("source").annotate(n=Count("pk")))
+
+
+def quarantined() -> QuerySet[Case]:
+    """Cases that wait until someone has looked at them, the longest waiting first."""
+    cases = Case.objects.filter(state=Case.State.QUARANTINED)
+    return cases.select_related("patient", "source").order_by("created_at", "pk")
+
+
+def quarantined_after(case: Case | None) -> Iterator[Case]:
+    """The waiting cases from this one on and then from the first, without itself."""
+    if case is None:
+        yield from quarantined()
+        return
+    later = Q(created_at__gt=case.created_at) | Q(created_at=case.created_at, pk__gt=case.pk)
+    yield from quarantined().filter(later)
+    yield from quarantined().exclude(later).exclude(pk=case.pk)
+
+
+def first_imports(cases: Iterable[Case]) -> dict[UUID, Import]:
+    """The import that each case came in with; asked for one page only."""
+    page = [case.pk for case in cases]
+    found = Import.objects.filter(files__case__in=page).annotate(of=F("files__case")).order_by("-started_at")
+    return {batch.of: batch for batch in found.distinct()}
+
+
 def pixels(row: Slice) -> NDArray[np.uint16]:
     """Stored numbers of a slice, shape (rows, columns); raises ``PixelsMissing``."""
     return store.get_slice(row.pixels, row.case.rows, row.case.columns)
@@ -103,14 +161,3 @@ def pixels(row: Slice) -> NDArray[np.uint16]:
 def values(row: Slice) -> NDArray[np.float32]:
     """Physical values of a slice (HU, magnitude, grey), shape (rows, columns)."""
     return from_stored(pixels(row), row.case.slope, row.case.intercept)
-
-
-def seen_in_training(case: Case, training_patients: Iterable[str]) -> bool:
-    """Whether a training list names the case's patient; raises ``KeyChanged`` where that can't be known."""
-    known = set(case.source_ids)
-    if not all(entry.startswith(f"{fingerprint()}:") for entry in known):
-        raise KeyChanged(
-            f"Case {case.pseudonym} came in under another secret key: put that key back or import it again."
-        )
-    names = {name for patient in training_patients for name in training_source_ids(patient)}
-    return any(source_hash(name) in known for name in names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -20,23 +19,27 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from readerstudy.accounts.models import User
 from readerstudy.accounts.views import SignedInRequest
 from readerstudy.cases import actions, pictures, queries
-from readerstudy.cases.forms import ImportForm, ReasonForm, is_zip
-from readerstudy.cases.models import Case, Import, ImportedFile, Modality
+from readerstudy.cases.facts import fixed
+from readerstudy.cases.forms import ImportForm, UploadForm, is_zip
+from readerstudy.cases.models import Case, Import, ImportedFile, Modality, Source
 from readerstudy.cases.scratch import scratch
+from readerstudy.cases.sources import create_source
 from readerstudy.cases.store import PixelsMissing
+from readerstudy.cases.upload_queries import condition, counted, open_uploads
+from readerstudy.cases.uploads import LARGEST_PIECE, MOST_FILES
 
 CASES_PER_PAGE = 50
 IMAGES_PER_PAGE = 48
 FILES_PER_PAGE = 200
-Verb = Callable[[Case, User, str], Case]
+KEEP_ORDER = ("patient", "device", "acquisition")
 
 
 @login_required
 @require_GET
 def case_list(request: SignedInRequest) -> HttpResponse:
     queries.require_coordinator(request.user)
-    modality, state = request.GET.get("modality", ""), request.GET.get("state", "")
-    page = Paginator(queries.case_list(modality, state), CASES_PER_PAGE).get_page(request.GET.get("page"))
+    modality, state, source = (request.GET.get(name, "") for name in ("modality", "state", "source"))
+    page = Paginator(queries.case_list(modality, state, source), CASES_PER_PAGE).get_page(request.GET.get("page"))
     slices = queries.slice_counts(page.object_list)
     context = {
         "page": page,
@@ -46,6 +49,8 @@ def case_list(request: SignedInRequest) -> HttpResponse:
         "states": Case.State.choices,
         "modality": modality,
         "state": state,
+        "sources": [(str(pk), name) for pk, name in Source.objects.order_by("name").values_list("pk", "name")],
+        "source": source,
     }
     return render(request, "cases/list.html", context)
 
@@ -66,7 +71,7 @@ def case_detail(request: SignedInRequest, pk: UUID) -> HttpResponse:
         "siblings": case.patient.cases.exclude(pk=case.pk).order_by("pseudonym"),
         "batch": Import.objects.filter(files__case=case).order_by("started_at").first(),
         "acquisition": sorted(case.acquisition.items()),
-        "form": ReasonForm(),
+        "fixed": fixed(case),
     }
     return render(request, "cases/detail.html", context)
 
@@ -81,24 +86,14 @@ def open_images(request: SignedInRequest, pk: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def release(request: SignedInRequest, pk: UUID) -> HttpResponse:
-    return _change(request, pk, actions.release_quarantine, _("is released and ready for studies."))
-
-
-@login_required
-@require_POST
 def withdraw(request: SignedInRequest, pk: UUID) -> HttpResponse:
-    return _change(request, pk, actions.withdraw, _("is withdrawn."))
-
-
-def _change(request: SignedInRequest, pk: UUID, verb: Verb, done: str) -> HttpResponse:
     case = queries.case_for(request.user, pk)
     try:
-        verb(case, request.user, request.POST.get("reason", ""))
+        actions.withdraw(case, request.user, request.POST.get("reason", ""))
     except actions.CaseError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{case.pseudonym} {done}")
+        messages.success(request, _("%(case)s is withdrawn.") % {"case": case.pseudonym})
     return redirect("cases:detail", pk=case.pk)
 
 
@@ -143,8 +138,19 @@ def import_report(request: SignedInRequest, pk: UUID) -> HttpResponse:
     if status in ImportedFile.Status.values:
         files = files.filter(status=status)
     page = Paginator(files, FILES_PER_PAGE).get_page(request.GET.get("page"))
-    context = {"batch": batch, "page": page, "status": status, "statuses": ImportedFile.Status.choices}
+    context = {
+        "batch": batch, "page": page, "status": status, "statuses": ImportedFile.Status.choices, "kept": _kept(batch)
+    }  # fmt: skip
     return render(request, "cases/report.html", context)
+
+
+def _kept(batch: Import) -> str:
+    """What an import kept beside the pixels, as the form calls it."""
+    keep = batch.options.get("keep")
+    if keep is None:
+        return "–"
+    labels = [str(UploadForm.base_fields[f"keep_{part}"].label) for part in KEEP_ORDER if part in keep]
+    return ", ".join(labels) or _("nothing")
 
 
 @login_required
@@ -159,7 +165,18 @@ def import_new(request: SignedInRequest) -> HttpResponse:
             form.add_error(None, str(error))
         else:
             return redirect("cases:import", pk=batch.pk)
-    context = {"form": form, "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES}
+    context = {
+        "form": form,
+        "keep_fields": [form[f"keep_{part}"] for part in KEEP_ORDER],
+        "most_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+        "uploads": [(counted(upload), condition(upload)) for upload in open_uploads(user)],
+        "limits": {
+            "bytes": settings.UPLOADS_MAX_BYTES,
+            "piece": LARGEST_PIECE,
+            "files": MOST_FILES,
+            "files_in_words": f"{MOST_FILES:,}",
+        },
+    }
     return render(request, "cases/import.html", context, status=400 if form.errors else 200)
 
 
@@ -172,4 +189,9 @@ def _import_uploads(form: ImportForm, user: User) -> Import:
             with path.open("wb") as stream:
                 stream.writelines(file.chunks())
         only_zip = root / "000001.zip"
-        return actions.import_cases(only_zip if only_zip.exists() else root, source=form.get_source(), by=user)
+        found = only_zip if only_zip.exists() else root
+        source = form.get_source()
+        actions.require_valid(source)
+        if source._state.adding:
+            create_source(source, user)
+        return actions.import_cases(found, source=source, by=user, keep=form.get_keep())

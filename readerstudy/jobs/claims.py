@@ -105,17 +105,17 @@ class Claim:
     def _check(self) -> None:
         if self.stopping.is_set():
             raise ShuttingDown(f"The worker ends; {self.key} goes back to the queue.")
-        if time.monotonic() - self.started > time_limit():
-            raise OutOfTime(f"The job took longer than {time_limit():g} s.")
+        if time.monotonic() - self.started > time_limit(self.kind):
+            raise OutOfTime(f"The job took longer than {time_limit(self.kind):g} s.")
 
 
 def lease_length() -> timedelta:
     return timedelta(seconds=settings.JOB_LEASE_SECONDS)
 
 
-def time_limit() -> float:
-    """Seconds one attempt may take before its handler is asked to end."""
-    return float(getattr(settings, "JOB_SECONDS", 600))
+def time_limit(kind: str = "") -> float:
+    """Seconds one attempt may take before its handler is asked to end; ``JOB_SECONDS_OF`` names other limits."""
+    return float(settings.JOB_SECONDS_OF.get(kind, getattr(settings, "JOB_SECONDS", 600)))
 
 
 def due(now: datetime) -> Q:

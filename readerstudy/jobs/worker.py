@@ -184,7 +184,7 @@ class Heartbeat(threading.Thread):
                 self._beaten = now
             if stopping.is_set():
                 self._interrupt(now)
-            elif now - self._claim.started > HARD_LIMIT * claims.time_limit():
+            elif now - self._claim.started > HARD_LIMIT * claims.time_limit(self._claim.kind):
                 self._give_up()
         except claims.LostLease:
             # The handler learns it at its next write; until then it computes for nothing, which does no harm.
@@ -202,7 +202,7 @@ class Heartbeat(threading.Thread):
             os._exit(0)
 
     def _give_up(self) -> None:
-        reason = f"The job took longer than {claims.time_limit():g} s and did not stop when asked to."
+        reason = f"The job took longer than {claims.time_limit(self._claim.kind):g} s and did not stop when asked to."
         with suppress(claims.LostLease):
             claims.fail(self._claim, reason, retry=True)
         log.error("%s The worker ends and is replaced.", reason)

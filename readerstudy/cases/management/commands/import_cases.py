@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from inference.data.dicom_types import FileReport, Progress
 from readerstudy.cases.actions import KEEP, CaseError, import_cases
-from readerstudy.cases.models import Import, ImportedFile, Source
+from readerstudy.cases.models import Import, ImportedFile
+from readerstudy.cases.sources import source_named
 
 BAR = 28
 
@@ -45,10 +46,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        source, _ = Source.objects.get_or_create(name=options["source"])
         screen = Screen(self.stderr)
         reason: str = options["no_quarantine"]
         try:
+            source = source_named(options["source"], None)
             batch = import_cases(
                 options["path"], source=source, by=None, max_matrix=options["max_matrix"],
                 quarantine=not reason, reason=reason, keep=frozenset(options["keep"]), progress=screen,
