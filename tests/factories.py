@@ -18,6 +18,7 @@ from readerstudy.reading.queries import SCORED
 from readerstudy.reconstructions.actions import physics_hash
 from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
 from readerstudy.reconstructions.queries import settings_hash
+from readerstudy.reconstructions.recording import counted
 from readerstudy.schedules.models import Presentation, Schedule, Session
 from readerstudy.studies import protocol as protocols
 from readerstudy.studies.actions import add_member, create_study
@@ -73,14 +74,15 @@ def make_run(case: Case, method: str, *, ssim: float = 0.8) -> Run:
         measurement=measurement, method=method, version="1", settings_hash=settings_hash(method, {}),
         weights_hash=f"weights-{method}",
     )  # fmt: skip
-    for row in case.slices.all():
-        generator = np.random.default_rng([row.pk, *method.encode()])
-        pixels = generator.integers(0, 256, (SIDE, SIDE)).astype("<u2").tobytes()
-        features = generator.normal(size=32).astype("<f4").tobytes()
-        Reconstruction.objects.create(
-            run=run, slice=row, pixels=store.put(pixels), features=store.put(features), psnr=30.0,
-            ssim=ssim, nmse=0.01, latency_ms=5.0,
-        )  # fmt: skip
+    with counted(run):
+        for row in case.slices.all():
+            generator = np.random.default_rng([row.pk, *method.encode()])
+            pixels = generator.integers(0, 256, (SIDE, SIDE)).astype("<u2").tobytes()
+            features = generator.normal(size=32).astype("<f4").tobytes()
+            Reconstruction.objects.create(
+                run=run, slice=row, pixels=store.put(pixels), features=store.put(features), psnr=30.0,
+                ssim=ssim, nmse=0.01, latency_ms=5.0,
+            )  # fmt: skip
     return run
 
 

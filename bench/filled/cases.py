@@ -100,17 +100,31 @@ def _fill_runs(cases: list[UUID], pixels: str, features: str) -> list[str]:
         for i, pk in enumerate(cases) for degraded in (0, 1)
     ))  # fmt: skip
     runs = [uuid4().hex for _ in range(len(cases) * len(METHODS))]
-    columns = ("id", "measurement_id", "method", "version", "settings_hash", "weights_hash", "device", "created_at")
+    columns = (
+        "id", "measurement_id", "method", "version", "settings_hash", "weights_hash", "device", "created_at", "missing",
+        "failed",
+    )  # fmt: skip
     load(Run, columns, (
         (
             run, 1 + 2 * (n // len(METHODS)) + bool(n % len(METHODS)), METHODS[n % len(METHODS)], "1",
-            sha(METHODS[n % len(METHODS)]), sha("weights", n % len(METHODS)), "cpu", moment(60 * n),
+            sha(METHODS[n % len(METHODS)]), sha("weights", n % len(METHODS)), "cpu", moment(60 * n), *_lost(n),
         )
         for n, run in enumerate(runs)
     ))  # fmt: skip
     load(Reconstruction, _RECONSTRUCTION, _reconstructions(runs, pixels, features))
     _fill_jobs(runs)
     return runs
+
+
+def _lost(run: int) -> tuple[int, int]:
+    """Slices of a run without an image, and those among them that failed."""
+    failed = int(_fails(run // len(METHODS)))
+    return failed, failed
+
+
+def _fails(case: int) -> bool:
+    """Whether the third slice of the case fails in every run."""
+    return case % 20 == 7
 
 
 _RECONSTRUCTION = (
@@ -123,7 +137,7 @@ def _reconstructions(runs: list[str], pixels: str, features: str) -> Iterator[tu
     for n, run in enumerate(runs):
         case, method = divmod(n, len(METHODS))
         for k in range(SLICES):
-            failed = case % 20 == 7 and k == 2
+            failed = _fails(case) and k == 2
             yield (
                 1 + n * SLICES + k, run, 1 + case * SLICES + k, "" if failed else pixels, features,
                 "out of memory" if failed else "", 28.0 + method + k / 7, 0.7 + method / 20, 0.01, 3.0, 50.0 + k,

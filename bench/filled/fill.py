@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from bench.filled.cases import fill_cases
+from bench.filled.exports import fill_exports
 from bench.filled.load import hurried, say
 from bench.filled.scores import ChainWriter
 from bench.filled.studies import People, fill_studies
@@ -23,18 +25,23 @@ class Size:
     cases: int = 10_000
     studies: int = 500
     scores: int = 1_000_000
+    exports: int = 200
 
     def divided(self, by: int) -> Size:
-        return Size(max(100, self.cases // by), max(10, self.studies // by), max(4000, self.scores // by))
+        return Size(
+            max(100, self.cases // by), max(10, self.studies // by), max(4000, self.scores // by),
+            max(6, self.exports // by),
+        )  # fmt: skip
 
 
 def fill(size: Size) -> People:
-    """Cases, studies and scores; says what is there as it grows."""
+    """Cases, exports, studies and scores; says what is there as it grows."""
     if User.objects.exists():
         sys.exit("DATABASE_URL names a database that is not empty: the bench fills an empty one only.")
     with hurried():
         people = _people()
         images = fill_cases(size.cases, people.coordinator)
+        fill_exports(size.exports)
         chains = ChainWriter()
         for made in fill_studies(images, people, size.studies, size.scores):
             chains.write(made)
@@ -56,12 +63,13 @@ def _people() -> People:
 
 
 def _snapshot() -> None:
-    """The long table of one study's scores, for the API's pages of scores."""
+    """One study's facts and the long table of its scores, for the API's pages of scores."""
+    from readerstudy.analytics.gathering import study_facts
     from readerstudy.analytics.lines import ScoreLine, to_csv
 
     study = Study.objects.filter(state=Study.State.UNBLINDED).order_by("opened_at").first()
     assert study is not None
     Snapshot.objects.create(
-        study=study, inputs_hash="1" * 64, statistics="{}", tables={"scores": to_csv(ScoreLine, score_rows(study))},
-        chain_head="0" * 64,
+        study=study, inputs_hash="1" * 64, statistics=json.dumps({"study": asdict(study_facts(study))}),
+        tables={"scores": to_csv(ScoreLine, score_rows(study))}, chain_head="0" * 64,
     )  # fmt: skip

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import Count
@@ -63,6 +64,7 @@ def _cases() -> Iterator[Page]:
         yield Page("coordinator", "cases:imports", query=query)
     yield Page("coordinator", "cases:import", (batch.pk,))
     yield Page("coordinator", "cases:import", (batch.pk,), "status=refused")
+    yield Page("coordinator", "cases:import_new")
     yield Page("coordinator", "cases:detail", (case.pk,), listing=False)
 
 
@@ -72,8 +74,10 @@ def _runs() -> Iterator[Page]:
     filters = ["method=pix2pix", "modality=MR&level=6.0", "level=none", *(f"state={s}" for s in RUN_STATES)]
     for query in ("", "page=2", "page=500", "page=1000", *filters, "state=done&page=400"):
         yield Page("coordinator", "reconstructions:list", query=query)
-    for name in ("rows", "live", "metrics", "new", "exports"):
+    for name in ("rows", "live", "metrics", "new", "exports", "import"):
         yield Page("coordinator", f"reconstructions:{name}")
+    for query in ("modality=CT", "sort=-ssim"):
+        yield Page("coordinator", "reconstructions:metrics", query=query)
     yield Page("coordinator", "reconstructions:detail", (run.pk,))
 
 
@@ -82,6 +86,8 @@ def _studies() -> Iterator[Page]:
         yield Page("coordinator", "studies:list", query=query)
         yield Page("analyst", "studies:list", query=query)
     yield Page("stranger", "studies:list")
+    yield Page("coordinator", "studies:plan")
+    yield Page("coordinator", "studies:new", note="a form", listing=False)
     for state in Study.State.values:
         found = Study.objects.filter(state=state).order_by("opened_at", "pk").first()
         if found is None:
@@ -93,10 +99,13 @@ def _studies() -> Iterator[Page]:
             yield Page("analyst", "analytics:results", (found.pk,), note=state)
         yield Page("coordinator", "conduct:people", (found.pk,), note=state)
         yield Page("coordinator", "conduct:amendments", (found.pk,), note=state)
+        yield Page("coordinator", "conduct:protocol", (found.pk,), note=state, listing=False)
     large = Study.objects.annotate(n=Count("readers")).order_by("-n").first()
     assert large is not None
     yield Page("coordinator", "conduct:study", (large.pk,), note="25 readers, 50,000 scores")
     yield Page("coordinator", "conduct:monitor", (large.pk,), note="25 readers, 50,000 scores")
+    yield Page("coordinator", "conduct:people", (large.pk,), note="25 readers, 50,000 scores")
+    yield Page("coordinator", "conduct:reader", (large.pk, 1), note="25 readers, 50,000 scores")
     second = Study.objects.filter(state=Study.State.UNBLINDED).order_by("opened_at")[1]
     yield Page("analyst", "analytics:results", (second.pk,), note="without a snapshot")
     yield Page("coordinator", "conduct:balance", (second.pk,), note="a report", listing=False)
@@ -104,20 +113,23 @@ def _studies() -> Iterator[Page]:
 
 def _others() -> Iterator[Page]:
     """The reader's, the programs' and the administrator's."""
+    yield Page("coordinator", "tokens:list")
     yield Page("reader000", "reading:worklist")
     yield Page("stranger", "reading:worklist")
     session = Session.objects.filter(signed_at=None, schedule__reader__membership__user__username="reader000").first()
     if session is not None:
         yield Page("reader000", "reading:room", (session.token,), note="a sitting", listing=False)
-    for query in ("", "page=last"):
+    for query in ("", "page=2"):
         yield Page("coordinator", "api:studies", query=query)
         yield Page("analyst", "api:studies", query=query)
     numbers = Study.objects.filter(snapshots__isnull=False).first()
     if numbers is not None:
-        for query in ("", "page=last"):
+        for query in ("", "page=20"):
             yield Page("analyst", "api:scores", (numbers.pk,), query)
-    for query in ("", "p=5", "q=person1"):
+    for query in ("p=5", "q=person1"):
         yield Page("administrator", "admin:accounts_user_changelist", query=query)
+    for model in admin.site._registry:
+        yield Page("administrator", f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
 
 
 def measure(chosen: list[Page]) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from readerstudy.cases.actions import freeze
 from readerstudy.cases.models import Slice
 from readerstudy.reconstructions.models import Reconstruction
 from readerstudy.reconstructions.queries import find_reconstructions
@@ -35,8 +34,6 @@ def freeze_images(study: Study, protocol: Protocol, slices: list[StudySlice]) ->
             f"{len(all_missing)} images are missing, the first is {all_missing[0]}: "
             "run the methods on these cases first."
         )
-    for case in {row.case_id: row.case for row in rows}.values():
-        freeze(case)
     StudyImage.objects.bulk_create(
         (
             StudyImage(arm_id=arm, study_slice_id=row, reconstruction=made, pixels=made.pixels)

@@ -10,8 +10,9 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from django.db.models import Aggregate, Count, Max, Min, OuterRef, Q, QuerySet, Subquery, TextField
-from django.db.models.functions import Coalesce
+from django.db import connection
+from django.db.models import Aggregate, Count, Max, Min, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
 from readerstudy.audit.models import Entry
@@ -99,10 +100,11 @@ class _Listed(Aggregate):
     function = "GROUP_CONCAT"
     output_field = TextField()
 
+    def __init__(self, number: str, **more: Any) -> None:
+        super().__init__(Cast(number, TextField()), Value(","), **more)
+
     def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
-        return self.as_sql(
-            compiler, connection, function="STRING_AGG", template="%(function)s(%(expressions)s::text, ',')", **more
-        )
+        return self.as_sql(compiler, connection, function="STRING_AGG", **more)
 
 
 def sittings(study: Study) -> list[Sitting]:
@@ -151,7 +153,10 @@ def _scored(own: Mapping[int, list[Sitting]], criteria: Sequence[Criterion], fla
     """Per schedule; the pace is that of the first criterion, since an image's criteria share one time."""
     schedule_of = {sitting.session.pk: pk for pk, mine in own.items() for sitting in mine}
     given, first = Q(cannot_judge=""), Q(criterion__in=criteria[:1])
-    sums = Score.objects.filter(presentation__session__in=schedule_of).order_by().values(
+    found = Score.objects.filter(presentation__session__in=schedule_of)
+    if connection.vendor == "postgresql":
+        found = found.filter(criterion__in=criteria)  # the same rows by an index: else it reads every study's scores
+    sums = found.order_by().values(
         "presentation__session", "criterion"
     ).annotate(
         n=Count("pk"), last=Max("stored_at"), fast=Count("pk", filter=Q(too_fast=True)),

@@ -34,7 +34,7 @@ def write_files(snapshot: Snapshot, by: User, folder: Path) -> list[Path]:
         "metrics.csv": snapshot.tables["sets"].encode(),
         "statistics.json": snapshot.statistics.encode(),
         "export.zip": export_snapshot(snapshot, by),
-        **{f"{name}.svg": render(name, document) for name in FIGURES},
+        **{f"{name}.svg": render(name, document) for name, kind in FIGURES.items() if kind.applies(document)},
     }
     for name, content in contents.items():
         (folder / name).write_bytes(content)

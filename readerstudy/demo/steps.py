@@ -23,6 +23,7 @@ from readerstudy.analytics.actions import make_snapshot
 from readerstudy.analytics.models import Snapshot
 from readerstudy.cases.actions import import_cases, import_phantom
 from readerstudy.cases.models import Case, Import, ImportedFile, Source
+from readerstudy.cases.sources import source_named
 from readerstudy.conduct.actions import close_study, lock_study, open_study, unblind_study
 from readerstudy.demo.bar import Bar
 from readerstudy.demo.people import People
@@ -61,7 +62,7 @@ SIZES = {"small": Size(4, 3, 24), "paper": Size(10, 4, 100)}
 
 def import_wheel(people: People) -> Import | None:
     """The real DICOM files that ship in the pydicom wheel: many are refused, each with its sentence."""
-    source, _ = Source.objects.get_or_create(name=WHEEL, defaults={"licence": "MIT and public test files"})
+    source = source_named(WHEEL, people.coordinator, licence="MIT and public test files")
     if done := source.imports.filter(finished_at__isnull=False).first():
         return done
     folder = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -70,7 +71,7 @@ def import_wheel(people: People) -> Import | None:
 
 def import_yours(path: Path, people: People) -> Import:
     """A folder or zip of the user's own; what may show a face or burned-in text waits in quarantine."""
-    source, _ = Source.objects.get_or_create(name=YOURS)
+    source = source_named(YOURS, people.coordinator)
     return _import(path, source, people, "")
 
 
@@ -106,7 +107,7 @@ def _print_refusals(batch: Import, names: dict[int, str]) -> None:
 
 
 def import_phantoms(size: Size, people: People) -> None:
-    source, _ = Source.objects.get_or_create(name=PHANTOMS, defaults={"licence": "made here"})
+    source = source_named(PHANTOMS, people.coordinator, licence="made here")
     with Bar("Draw phantoms", 3 * size.phantoms) as bar:
         for modality in LEVELS:
             for seed in range(1, size.phantoms + 1):

@@ -108,7 +108,8 @@ def _request_run(wanted: Wanted, settings: dict[str, Any], by: User | None) -> R
     )
     run, created = Run.objects.get_or_create(
         measurement=measurement, method=method, version=VERSION, settings_hash=settings_hash(method, settings),
-        weights_hash=weights_sha256(method), seed=0, defaults={"settings": settings, "requested_by": by},
+        weights_hash=weights_sha256(method), seed=0,
+        defaults={"settings": settings, "requested_by": by, "missing": case.slices.count()},
     )  # fmt: skip
     if created:
         record(
@@ -150,7 +151,7 @@ def retry_run(run: Run, by: User) -> int:
 
 def retry_failed(by: User) -> int:
     """Try again every run with a failed slice or job that is not under way; returns the number of those runs."""
-    return sum(bool(retry_run(run, by)) for run in failed_runs().iterator())
+    return sum(bool(retry_run(run, by)) for run in list(failed_runs()))
 
 
 @transaction.atomic

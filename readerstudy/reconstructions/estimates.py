@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings as django_settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from inference.methods.register import METHODS, weights_sha256
-from readerstudy.cases.models import Case
+from readerstudy.cases.models import Case, Slice
 from readerstudy.jobs.models import Job
 from readerstudy.jobs.queries import with_prefix, workers
 from readerstudy.reconstructions.actions import VERSION, Levels, levels_for, physics_hash
@@ -98,7 +99,7 @@ def estimate_runs(cases: QuerySet[Case], methods: Sequence[str], levels: Levels,
     existing = _existing(cases, methods, levels, settings)
     speeds = measured_speeds(methods)
     parts = [_part(method, groups, levels, settings.get(method, {}), existing, speeds) for method in methods]
-    serving = {queue: _serving(queue) for queue in {part.queue for part in parts}}
+    serving = _serving({part.queue for part in parts})
     by_queue: dict[str, float] = defaultdict(float)
     for part in parts:
         by_queue[part.queue] += part.seconds / max(1, serving[part.queue])
@@ -116,15 +117,13 @@ def estimate_runs(cases: QuerySet[Case], methods: Sequence[str], levels: Levels,
 
 def measured_speeds(methods: Sequence[str]) -> Speeds:
     """What the latest runs on the device that is used now have taken."""
+    same = Run.objects.filter(method__in=methods, device=django_settings.DEVICE, imported=False)
+    # The latest first, by themselves: joined to their cases, some plans would read every run there is.
+    latest = Run.objects.filter(pk__in=same.order_by("-created_at").values("pk")[:LATEST_RUNS])
+    size = ("measurement__case__rows", "measurement__case__columns")
     runs = {
         pk: (method, rows * columns, max(1, calls))
-        for pk, method, rows, columns, calls in Run.objects.filter(
-            method__in=methods, device=django_settings.DEVICE, imported=False
-        )
-        .order_by("-created_at")
-        .values_list("pk", "method", "measurement__case__rows", "measurement__case__columns", "network_calls")[
-            :LATEST_RUNS
-        ]
+        for pk, method, rows, columns, calls in latest.order_by().values_list("pk", "method", *size, "network_calls")
     }
     samples: dict[UUID, list[float]] = defaultdict(list)
     by_size: dict[tuple[str, int], list[float]] = defaultdict(list)
@@ -172,10 +171,17 @@ def latency(method: str, pixels: int, speeds: Speeds) -> tuple[float, bool]:
 def _groups(cases: QuerySet[Case]) -> list[_Group]:
     rows = (
         cases.order_by()
+        .annotate(own=_slices_of("pk"))
         .values_list("modality", "rows", "columns")
-        .annotate(n=Count("pk", distinct=True), of=Count("slices", distinct=True))
+        .annotate(n=Count("pk"), of=Sum("own"))
     )
     return [_Group(modality, r * c, n, slices) for modality, r, c, n, slices in rows]
+
+
+def _slices_of(case: str) -> Coalesce:
+    """The number of slices of the case that a query's rows name."""
+    own = Slice.objects.filter(case=OuterRef(case)).order_by().values("case").annotate(n=Count("pk"))
+    return Coalesce(Subquery(own.values("n")), 0)
 
 
 def _existing(
@@ -197,11 +203,10 @@ def _existing(
     rows = (
         Run.objects.filter(asked, measurement__physics=physics_hash(), measurement__case__in=cases.order_by())
         .order_by()
+        .annotate(own=_slices_of("measurement__case"))
         .values_list("method", "measurement__case__modality", "measurement__case__rows", "measurement__case__columns")
-        .annotate(
-            n=Count("pk", distinct=True), done=Count("reconstructions", filter=~Q(reconstructions__pixels=""))
-        )
-    )  # fmt: skip
+        .annotate(n=Count("pk"), done=Sum(F("own") - F("missing")))
+    )
     found: dict[tuple[str, str, int], tuple[int, int]] = {}
     for method, modality, r, c, n, done in rows:
         before = found.get((method, modality, r * c), (0, 0))
@@ -238,6 +243,7 @@ def _part(
     )
 
 
-def _serving(queue: str) -> int:
-    """Workers that take jobs of a queue now."""
-    return sum(queue in worker.queue.split(",") for worker in workers())
+def _serving(queues: Collection[str]) -> dict[str, int]:
+    """How many workers take jobs of each queue now."""
+    served = Counter(queue for worker in workers() for queue in worker.queue.split(","))
+    return {queue: served[queue] for queue in queues}

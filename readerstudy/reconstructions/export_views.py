@@ -17,11 +17,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inference.physics.levels import LEVELS
 from readerstudy.accounts.views import SignedInRequest
+from readerstudy.cases.blinding import LookRefused
 from readerstudy.cases.forms import MAX_UPLOAD_BYTES, is_zip
 from readerstudy.cases.models import Case, Modality
 from readerstudy.cases.queries import require_coordinator
 from readerstudy.cases.scratch import scratch
 from readerstudy.reconstructions import exports as verbs
+from readerstudy.reconstructions.export_list import find_export, list_exports
 from readerstudy.reconstructions.forms import parse_levels
 from readerstudy.reconstructions.importing import ReturnRefused, import_reconstructions
 from readerstudy.reconstructions.models import Run
@@ -88,8 +90,13 @@ class ReturnForm(forms.Form):
 
     results = forms.FileField(label=_("Zip of DICOM files"))
     method = forms.CharField(max_length=40, label=_("Key of the method"), help_text=_("For example our_unet."))
-    version = forms.CharField(max_length=20, label=_("Version"))
-    name = forms.CharField(max_length=80, required=False, label=_("Name of the method"))
+    version = forms.CharField(
+        max_length=20, label=_("Version"), help_text=_("For example 1.2; a changed method gets a new one.")
+    )
+    name = forms.CharField(
+        max_length=80, required=False, label=_("Name of the method"),
+        help_text=_("Optional, kept with the runs; tables show the key."),
+    )  # fmt: skip
 
     def clean_results(self) -> UploadedFile[Any]:
         file: UploadedFile[Any] = self.cleaned_data["results"]
@@ -114,12 +121,12 @@ def exports(request: SignedInRequest) -> HttpResponse:
                 verbs.request_inputs(form.chosen_cases(), form.levels(), user)
             else:
                 verbs.request_reconstructions(form.chosen_runs(), user)
-        except verbs.ExportError as error:
+        except (verbs.ExportError, LookRefused) as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, _("The export is being made; it can be downloaded here when it is ready."))
             return redirect("reconstructions:exports")
-    context = {"form": form, "exports": verbs.list_exports()}
+    context = {"form": form, "exports": list_exports()}
     return render(request, "reconstructions/exports.html", context, status=400 if form.errors else 200)
 
 
@@ -127,11 +134,11 @@ def exports(request: SignedInRequest) -> HttpResponse:
 @require_GET
 def download(request: SignedInRequest, pk: UUID) -> HttpResponseBase:
     user = require_coordinator(request.user)
-    if verbs.find_export(pk) is None:
+    if find_export(pk) is None:
         raise Http404
     try:
         path = verbs.open_export(pk, user)
-    except verbs.ExportError as error:
+    except (verbs.ExportError, LookRefused) as error:
         messages.error(request, str(error))
         return redirect("reconstructions:exports")
     response = FileResponse(path.open("rb"), as_attachment=True, filename=f"export-{str(pk)[:8]}.zip")
@@ -143,7 +150,7 @@ def download(request: SignedInRequest, pk: UUID) -> HttpResponseBase:
 @require_POST
 def retry(request: SignedInRequest, pk: UUID) -> HttpResponse:
     user = require_coordinator(request.user)
-    if verbs.find_export(pk) is None:
+    if find_export(pk) is None:
         raise Http404
     count = verbs.retry_export(pk, user)
     messages.success(request, f"{count} jobs are queued again." if count else "Nothing of this export has failed.")

@@ -10,19 +10,15 @@ import hashlib
 import io
 import json
 import os
-import re
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import numpy as np
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
@@ -37,44 +33,22 @@ from readerstudy.cases import store
 from readerstudy.cases.actions import record_look
 from readerstudy.cases.models import Case, Slice
 from readerstudy.jobs import actions as jobs
-from readerstudy.jobs.queries import counts, failures
 from readerstudy.reconstructions.actions import Levels, RunError, levels_for, measurement_seed, physics_hash
+from readerstudy.reconstructions.export_list import KIND, find_export, prefix, read_request, root, zip_path
 from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
 from readerstudy.reconstructions.queries import level_title
 
 if TYPE_CHECKING:
     from inference.data.derived import DerivedSlice
 
-KIND = "export"
 MOST_SLICES = 5000
 NOTICE = "Research use only, not for diagnosis"
 ITEMS = "items.json"
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class ExportError(ValueError):
     """Why an export was refused, in one sentence that says what to do."""
-
-
-@dataclass(frozen=True)
-class Export:
-    """What was asked for, by whom, and how far it is: ``state`` is ready, open, failed or stopped."""
-
-    id: UUID
-    title: str
-    by: str
-    at: datetime
-    cases: list[str]
-    state: str
-    done: int
-    total: int
-    reason: str
-    size: int
-
-    @property
-    def ready(self) -> bool:
-        return self.state == "ready"
 
 
 def request_inputs(cases: Iterable[Case], levels: Levels, by: User | None) -> UUID:
@@ -139,24 +113,11 @@ def _request(title: str, parts: list[tuple[Case, dict[str, Any]]], by: User | No
     })  # fmt: skip
     jobs.submit_many(
         jobs.Submission(
-            f"{_prefix(made)}{number:05d}", KIND, {"export": str(made), "part": number, **ids}, total=sizes[case.pk]
+            f"{prefix(made)}{number:05d}", KIND, {"export": str(made), "part": number, **ids}, total=sizes[case.pk]
         )
         for number, (case, ids) in enumerate(parts)
     )
     return made
-
-
-def list_exports(most: int = 50) -> list[Export]:
-    """The latest exports with their progress."""
-    folders = [folder for folder in _root().glob("*-*") if folder.is_dir() and _ID.fullmatch(folder.name)]
-    read = [(UUID(folder.name), _read_request(UUID(folder.name))) for folder in folders]
-    latest = sorted((entry for entry in read if entry[1]), key=lambda entry: str(entry[1]["at"]), reverse=True)
-    return [_export(made, wanted) for made, wanted in latest[:most]]
-
-
-def find_export(made: UUID) -> Export | None:
-    wanted = _read_request(made)
-    return _export(made, wanted) if wanted else None
 
 
 def open_export(made: UUID, by: User) -> Path:
@@ -177,11 +138,7 @@ def open_export(made: UUID, by: User) -> Path:
 
 def retry_export(made: UUID, by: User) -> int:
     """Try the parts again that failed; returns their number."""
-    return jobs.retry(prefix=_prefix(made), actor=by.handle)
-
-
-def zip_path(made: UUID) -> Path:
-    return _root() / f"{made}.zip"
+    return jobs.retry(prefix=prefix(made), actor=by.handle)
 
 
 def series_uid(measurement: Measurement) -> str:
@@ -368,7 +325,7 @@ def raw_file(arrays: Mapping[str, NDArray[Any]]) -> tuple[str, bytes]:
 
 def _assemble(made: UUID) -> None:
     """Put the parts together once all are there; whoever comes second finds the zip or writes the same again."""
-    wanted = _read_request(made)
+    wanted = read_request(made)
     parts = [_part_path(made, number) for number in range(int(wanted["parts"]))] if wanted else []
     if not parts or not all(part.exists() for part in parts):
         return
@@ -404,47 +361,15 @@ def _manifest(wanted: Mapping[str, Any], items: list[dict[str, Any]]) -> bytes:
     return json.dumps(content, indent=1).encode()
 
 
-def _export(made: UUID, wanted: Mapping[str, Any]) -> Export:
-    state, reason, size = "stopped", "", 0
-    progress = counts(_prefix(made))
-    if zip_path(made).exists():
-        state, size = "ready", zip_path(made).stat().st_size
-    elif progress.open:
-        state = "open"
-    elif progress.failed:
-        state, reason = "failed", failures(_prefix(made))[0].reason
-    return Export(
-        made, str(wanted["title"]), str(wanted["by"]), datetime.fromisoformat(wanted["at"]), list(wanted["cases"]),
-        state, progress.progress, progress.total, reason, size,
-    )  # fmt: skip
-
-
-def _root() -> Path:
-    root: Path = settings.DATA_DIR / "exports"
-    return root
-
-
-def _prefix(made: UUID) -> str:
-    return f"{KIND}:{made}:"
-
-
 def _part_path(made: UUID, number: int) -> Path:
-    return _root() / str(made) / f"{number:05d}.zip"
+    return root() / str(made) / f"{number:05d}.zip"
 
 
 def _write_request(made: UUID, wanted: dict[str, Any]) -> None:
-    (_root() / str(made)).mkdir(parents=True)
-    with _replacing(_root() / str(made) / "request.json") as (stream, keep):
+    (root() / str(made)).mkdir(parents=True)
+    with _replacing(root() / str(made) / "request.json") as (stream, keep):
         stream.write(json.dumps(wanted).encode())
         keep()
-
-
-def _read_request(made: UUID) -> dict[str, Any]:
-    try:
-        wanted: dict[str, Any] = json.loads((_root() / str(made) / "request.json").read_text())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return wanted
 
 
 class _replacing:

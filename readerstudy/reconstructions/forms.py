@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,7 @@ class MethodChoice:
     chosen: bool
     weights: str
     settings: list[forms.BoundField]
+    preset: bool
 
 
 class RunForm(forms.Form):
@@ -53,8 +55,8 @@ class RunForm(forms.Form):
 
     def __init__(self, data: QueryDict | None = None) -> None:
         super().__init__(data, initial={m.lower(): f"{LEVELS[m].default:g}" for m in MODALITIES})
-        found = Case.objects.exclude(anatomy="").order_by("anatomy").values_list("anatomy", flat=True).distinct()
-        self.fields["anatomy"].choices = [("", "All anatomies"), *((a, a) for a in found)]  # type: ignore[attr-defined]
+        # Read once, and only by a form that is shown or filtered by it.
+        self.fields["anatomy"].choices = cache(_anatomies)  # type: ignore[attr-defined]
         for entry in METHODS.values():
             for name in entry.settings:
                 self.fields[f"{entry.key}.{name}"] = _setting_field(entry, name)
@@ -109,7 +111,8 @@ class RunForm(forms.Form):
         chosen = self["methods"].value() or []
         for entry in METHODS.values():
             fields = [self[f"{entry.key}.{name}"] for name in entry.settings]
-            yield MethodChoice(entry, entry.key in chosen, weights_sha256(entry.key), fields)
+            preset = any(f"{entry.key}.{name}" in self.initial for name in entry.settings)
+            yield MethodChoice(entry, entry.key in chosen, weights_sha256(entry.key), fields, preset)
 
     def _value(self, name: str) -> str:
         return str(self[name].value() or "")
@@ -134,6 +137,29 @@ class RunForm(forms.Form):
         return given
 
 
+def opened_by(address: QueryDict) -> tuple[RunForm, list[str]]:
+    """A form filled in by an address, and a sentence for every value there that makes no sense and is left out."""
+    form, left_out = RunForm(), []
+    for name in (name for name in form.fields if name in address and name not in ("methods", "which")):
+        try:
+            text = str(form.fields[name].clean(address[name]) and address[name])
+            if name.upper() in MODALITIES:
+                parse_levels(name.upper(), text)
+        except (forms.ValidationError, ValueError) as error:
+            reason = error.messages[0] if isinstance(error, forms.ValidationError) else str(error)
+            left_out.append(f"The address fills in “{form[name].label}” with what can't be: {reason}")
+        else:
+            form.initial[name] = text
+    asked = list(dict.fromkeys(address.getlist("methods")))
+    if asked:
+        form.initial["methods"] = [key for key in asked if key in METHODS]
+    left_out += [
+        f"“{key[:40]}” is no method of this program: choose others here, or import what it made elsewhere."
+        for key in asked if key not in METHODS
+    ]  # fmt: skip
+    return form, left_out
+
+
 def parse_levels(modality: str, text: str) -> list[float]:
     """Levels written with spaces or commas between; ``ValueError`` with one sentence where one can't be."""
     levels = []
@@ -150,6 +176,11 @@ def parse_levels(modality: str, text: str) -> list[float]:
 def ladder() -> dict[str, str]:
     """The dose ladder as the form writes it."""
     return {m.lower(): ", ".join(f"{level:g}" for level in LADDERS[m]) for m in MODALITIES}
+
+
+def _anatomies() -> list[tuple[str, str]]:
+    found = Case.objects.exclude(anatomy="").order_by("anatomy").values_list("anatomy", flat=True).distinct()
+    return [("", "All anatomies"), *((anatomy, anatomy) for anatomy in found)]
 
 
 def _setting_field(entry: MethodEntry, name: str) -> forms.Field:

@@ -21,12 +21,15 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.actions import INSTALLATION, record
 from readerstudy.audit.canonical import sha256_of
 from readerstudy.cases import queries, store
+from readerstudy.cases.actions import record_look
+from readerstudy.cases.blinding import LookRefused, require_may_look
 from readerstudy.cases.models import Case, Slice
 from readerstudy.cases.scratch import scratch
 from readerstudy.jobs import actions as jobs
 from readerstudy.jobs.queries import counts
 from readerstudy.reconstructions.exports import instance_uid, series_uid
 from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
+from readerstudy.reconstructions.recording import counted
 
 if TYPE_CHECKING:
     from inference.data.returned import Returned
@@ -86,14 +89,15 @@ def import_reconstructions(path: Path, *, method: str, version: str, by: User | 
     """Import a folder or zip of DICOM that an outside method made of exported inputs.
 
     A file finds its slice by the images it refers to, else by its own SOPInstanceUID, else by its name in a manifest of
-    ours beside it. Nothing that is stored already is changed. Raises ``ReturnRefused``.
+    ours beside it. Nothing that is stored already is changed; whoever brings images has seen their cases from now on.
+    Raises ``ReturnRefused``.
     """
     from inference.data.returned import ReturnError, read_returned
 
     _require_valid(method, version, name, by)
     if not path.exists():
         raise ReturnRefused(f"There is nothing at {path}: give a folder or a zip of DICOM files.")
-    taker = _Taker(method, version)
+    taker = _Taker(method, version, by)
     with scratch() as out:
         try:
             files = [taker.take(file) for file in read_returned(path, out)]
@@ -120,8 +124,8 @@ def _require_valid(method: str, version: str, name: str, by: User | None) -> Non
 class _Taker:
     """Checks one file after the other against the slices of this installation."""
 
-    def __init__(self, method: str, version: str) -> None:
-        self.method, self.version = method, version
+    def __init__(self, method: str, version: str, by: User | None) -> None:
+        self.method, self.version, self.by = method, version, by
         rows = Measurement.objects.exclude(level=None).select_related("case")
         self.series = {series_uid(row): row for row in rows.iterator()}
         self.accepted: dict[tuple[int, int], _Accepted] = {}
@@ -146,6 +150,7 @@ class _Taker:
             )
         reference = queries.values(match.slice)
         _check_image(file, case, reference)
+        _check_blinded(case, self.by)
         stored = to_stored(file.values, reference, case.modality, case.slope, case.intercept)
         pixels = store.put_slice(stored)
         self._check_known(match, pixels)
@@ -185,6 +190,14 @@ class _Taker:
             )
 
 
+def _check_blinded(case: Case, by: User | None) -> None:
+    if by is not None:
+        try:
+            require_may_look([case], by)
+        except LookRefused as error:
+            raise ReturnRefused(error.sentence) from error
+
+
 def _check_image(file: Returned, case: Case, reference: NDArray[np.float32]) -> None:
     assert file.values is not None
     values = file.values
@@ -217,15 +230,22 @@ def _store(accepted: list[_Accepted], method: str, version: str, name: str, by: 
     grouped: dict[int, list[_Accepted]] = defaultdict(list)
     for one in accepted:
         grouped[one.match.measurement.pk].append(one)
+    if by is not None:
+        for case in {one.match.slice.case_id: one.match.slice.case for one in accepted}.values():
+            record_look(case, by)
     runs = []
     for parts in grouped.values():
         measurement = parts[0].match.measurement
         run, _ = Run.objects.get_or_create(
             measurement=measurement, method=method, version=version, weights_hash="", seed=0,
             settings_hash=sha256_of({"method": method, "imported": True}),
-            defaults={"imported": True, "settings": {"name": name} if name else {}, "requested_by": by},
+            defaults={
+                "imported": True, "settings": {"name": name} if name else {}, "requested_by": by,
+                "missing": measurement.case.slices.count(),
+            },
         )  # fmt: skip
-        new = list(_add_missing(run, parts))
+        with counted(run):
+            new = list(_add_missing(run, parts))
         runs.append(run)
         if new:
             record(

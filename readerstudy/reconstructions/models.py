@@ -47,6 +47,9 @@ class Run(models.Model):
     imported = models.BooleanField(default=False, help_text="Made elsewhere and brought in.")
     requested_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Counted from the reconstructions by ``recording.counted`` alone, so that a list need not count them.
+    missing = models.PositiveIntegerField(default=0, help_text="Slices of the case without a finished image.")
+    failed = models.PositiveIntegerField(default=0, help_text="Slices among the missing that failed.")
 
     class Meta:
         ordering = ["-created_at"]
@@ -55,6 +58,10 @@ class Run(models.Model):
                 fields=["measurement", "method", "version", "settings_hash", "weights_hash", "seed"],
                 name="reconstructions_one_run",
             )
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "id"], name="reconstructions_newest"),
+            models.Index(fields=["missing", "-created_at", "id"], name="reconstructions_missing"),
         ]
 
     @property

@@ -10,7 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db import connection
+from django.db.models import Case as SqlCase
+from django.db.models import Count, Expression, Q, QuerySet, UUIDField, Value, When
+from django.db.models.functions import Cast, Replace, Substr
 from django.http import Http404
 
 from inference.methods.register import METHODS, validate_settings
@@ -24,6 +27,8 @@ from readerstudy.jobs.queries import with_prefix
 from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
 
 JOBS = "reconstruct:"
+UUID_LENGTH = 36
+RUN_KEY = f"^{JOBS}[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}:"
 OPEN = (Job.State.QUEUED, Job.State.RUNNING)
 STATES = {
     "open": "under way",
@@ -118,7 +123,7 @@ def runs(method: str = "", modality: str = "", level: str = "", state: str = "")
         rows = rows.filter(measurement__level=None)
     elif level:
         rows = rows.filter(measurement__level=_number(level)) if _number(level) is not None else rows.none()
-    return rows.filter(_in_state(state)) if state in STATES else rows
+    return _in_state(rows, state) if state in STATES else rows
 
 
 def failed_runs() -> QuerySet[Run]:
@@ -133,24 +138,17 @@ def run_rows(page: Iterable[Run]) -> list[RunRow]:
         return []
     cases = {run.measurement.case_id for run in listed}
     totals = dict(Slice.objects.filter(case__in=cases).order_by().values_list("case").annotate(n=Count("pk")))
-    done = {
-        pk: (n, failed)
-        for pk, n, failed in Reconstruction.objects.filter(run__in=listed).order_by().values_list("run").annotate(
-            n=Count("pk", filter=~Q(pixels="")), failed=Count("pk", filter=Q(pixels=""))
-        )
-    }  # fmt: skip
     jobs = _job_states(listed)
-    reasons = _reasons([run for run in listed if done.get(run.pk, (0, 0))[1]])
+    reasons = _reasons([run for run in listed if run.failed])
     rows = []
     for run in listed:
-        n, failed = done.get(run.pk, (0, 0))
-        states = jobs[run.pk]
-        reason = reasons.get(run.pk, "")
-        if not reason and n < totals.get(run.measurement.case_id, 0):
+        states, reason = jobs[run.pk], reasons.get(run.pk, "")
+        if not reason and run.missing:
             reason = next((why for state, why in states if state == Job.State.FAILED), "")
+        total = totals.get(run.measurement.case_id, 0)
         rows.append(
             RunRow(
-                run, totals.get(run.measurement.case_id, 0), n, failed,
+                run, total, total - run.missing, run.failed,
                 sum(state == Job.State.QUEUED for state, _ in states),
                 sum(state == Job.State.RUNNING for state, _ in states), reason,
             )
@@ -202,21 +200,27 @@ def find_reconstructions(
     return chosen
 
 
-def _in_state(state: str) -> Q:
-    finished = Reconstruction.objects.filter(run=OuterRef(OuterRef("pk")), slice=OuterRef("pk")).exclude(pixels="")
-    missing = Exists(Slice.objects.filter(~Exists(finished), case=OuterRef("measurement__case")))
-    under_way = Q(pk__in=_runs_of_jobs(*OPEN))
+def _in_state(rows: QuerySet[Run], state: str) -> QuerySet[Run]:
+    """The runs in one of ``STATES``, as ``RunRow.state`` has it."""
     if state == "open":
-        return under_way
+        return rows.filter(pk__in=_runs_of_jobs(*OPEN))
+    rows = rows.exclude(pk__in=_runs_of_jobs(*OPEN))
     if state == "done":
-        return ~under_way & ~Q(missing)
-    failed_slice = Exists(Reconstruction.objects.filter(run=OuterRef("pk"), pixels=""))
-    failed = Q(failed_slice) | (Q(pk__in=_runs_of_jobs(Job.State.FAILED)) & Q(missing))
-    return ~under_way & (failed if state == "failed" else Q(missing) & ~failed)
+        return rows.filter(missing=0)
+    failed = Q(failed__gt=0) | Q(pk__in=_runs_of_jobs(Job.State.FAILED))
+    return rows.filter(failed if state == "failed" else ~failed, missing__gt=0)
 
 
-def _runs_of_jobs(*states: str) -> set[UUID]:
-    return {run_of_job(key) for key in with_prefix(JOBS).filter(state__in=states).values_list("key", flat=True)}
+def _runs_of_jobs(*states: str) -> QuerySet[Any, Any]:
+    """The runs of all jobs in a state, by the database itself: they may be more than a statement takes parameters."""
+    written = Substr("key", len(JOBS) + 1, UUID_LENGTH)
+    run: Expression
+    if connection.vendor == "sqlite":
+        run = Replace(written, Value("-"), Value(""))  # as it keeps an id
+    else:
+        run = SqlCase(When(key__regex=RUN_KEY, then=Cast(written, UUIDField())))
+    jobs = with_prefix(JOBS).filter(state__in=states)
+    return jobs.annotate(run=run).filter(run__isnull=False).values("run")
 
 
 def run_of_job(key: str) -> UUID:

@@ -21,6 +21,7 @@ from readerstudy.cases import store
 from readerstudy.cases.models import Case, Slice
 from readerstudy.jobs.claims import Claim
 from readerstudy.reconstructions.models import Reconstruction, Run
+from readerstudy.reconstructions.recording import counted
 
 if TYPE_CHECKING:
     from inference.methods.base import Measurement, Method
@@ -156,7 +157,7 @@ def _reference(case: Case, row: Slice) -> NDArray[np.float32]:
 def _save(claim: Claim, run: Run, method: Method, outcome: Outcome) -> None:
     """Pixels first (temporary name, fsync, rename), then the row, under the job's fencing token."""
     values = _values(run, outcome) if outcome.image is not None else {"failure": outcome.failure, "pixels": ""}
-    with claim.fenced():
+    with claim.fenced(), counted(run):
         Reconstruction.objects.update_or_create(run=run, slice=outcome.slice, defaults=values)
         Run.objects.filter(pk=run.pk).update(
             sampler=method.sampler, precision=method.precision, network_calls=method.network_calls,

@@ -23,7 +23,7 @@ from readerstudy.cases.models import Case, Modality, Slice
 from readerstudy.cases.queries import case_for, require_coordinator
 from readerstudy.jobs.queries import RATE_WINDOW, counts, workers
 from readerstudy.reconstructions import actions, comparison, estimates, queries
-from readerstudy.reconstructions.forms import RunForm, ladder
+from readerstudy.reconstructions.forms import RunForm, ladder, opened_by
 from readerstudy.reconstructions.models import Reconstruction
 
 RUNS_PER_PAGE = 50
@@ -73,8 +73,7 @@ def live(request: SignedInRequest) -> HttpResponse:
 def _page(request: SignedInRequest) -> dict[str, Any]:
     chosen = {name: request.GET.get(name, "") for name in ("method", "modality", "level", "state")}
     keys = queries.runs(**chosen).values_list("pk", flat=True)
-    # A state costs a look into other tables for every run: once for the page and its number together.
-    page = Paginator(list(keys) if chosen["state"] else keys, RUNS_PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(keys, RUNS_PER_PAGE).get_page(request.GET.get("page"))
     rows = queries.run_rows(queries.runs().filter(pk__in=list(page.object_list)))
     return {
         "page": page, "rows": rows, "chosen": chosen, "query": urlencode({k: v for k, v in chosen.items() if v}),
@@ -95,14 +94,17 @@ def _live() -> dict[str, object]:
 @login_required
 @require_http_methods(["GET", "POST"])
 def new(request: SignedInRequest) -> HttpResponse:
-    """Choose cases, methods and levels; see what they cost; start. ``do`` is ``start`` or ``ladder``."""
+    """Choose cases, methods and levels; see what they cost; start. ``do`` is ``start`` or ``ladder``.
+
+    An address fills the form in beforehand, for example ``?methods=restormer&modality=CT&ct=0.25``.
+    """
     user = require_coordinator(request.user)
     data = request.POST.copy() if request.method == "POST" else None
     if data is not None and data.get("do") == "ladder":
         for name, value in ladder().items():
             data[name] = value
         data.setlist("methods", list(METHODS))
-    form = RunForm(data)
+    form, left_out = opened_by(request.GET) if data is None else (RunForm(data), [])
     if data is not None and data.get("do") == "start" and form.is_valid() and form.cleaned_data:
         try:
             made = _start(form, user)
@@ -111,7 +113,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, f"{made} runs are requested or done already.")
             return redirect("reconstructions:list")
-    context = {**_cases(form, data), **_estimate(form), "form": form, "modalities": Modality.choices}
+    context = {**_cases(form, data), **_estimate(form), "form": form, "left_out": left_out}
     return render(request, "reconstructions/new.html", context)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from readerstudy.cases.actions import CaseError, freeze
 from readerstudy.cases.grades import keep_graded
 from readerstudy.cases.models import Slice
 from readerstudy.schedules.commitment import commitment
@@ -56,13 +57,24 @@ def draw_slices(study: Study, protocol: Protocol) -> list[StudySlice]:
     chosen = [
         (name, row) for name, share in shares.items() for row in stream.substream(name).sample(strata[name], share)
     ]
+    current = _frozen([row for _, row in chosen])
     return StudySlice.objects.bulk_create(
         StudySlice(
             study=study, position=position, slice=row, stratum=name,
-            window_center=row.window_center, window_width=row.window_width,
+            window_center=current[row.pk].window_center, window_width=current[row.pk].window_width,
         )
         for position, (name, row) in enumerate(chosen, start=1)
     )  # fmt: skip
+
+
+def _frozen(rows: list[Slice]) -> dict[int, Slice]:
+    """Freeze the slices' cases, so that nothing of them changes any more, and read the slices again after it."""
+    try:
+        for case in sorted({row.case for row in rows}, key=lambda case: case.pk):
+            freeze(case)
+    except CaseError as error:
+        raise DrawError(str(error)) from error
+    return Slice.objects.in_bulk([row.pk for row in rows])
 
 
 def _one_per_patient(frame: list[Slice], stream: Stream) -> list[Slice]:
@@ -106,6 +118,7 @@ def draw_practice(study: Study, protocol: Protocol, drawn: list[StudySlice]) -> 
         slices += chance.shuffle(frame)
     while len(grades) < number:
         grades += chance.shuffle(GRADES)
+    _frozen(slices[:number])
     return PracticeImage.objects.bulk_create(
         PracticeImage(
             id=secrets.token_urlsafe(16), study=study, position=position, slice=row, grade=grade,

@@ -36,7 +36,8 @@ class Power:
     """Power of one comparison as the analysis will make it, and by Hillis' closed form.
 
     The closed form takes the degrees of freedom as known, which the analysis estimates from the readers at hand: with
-    3 readers and a family of 6 it is 11 points off. ``half_width`` (points): of the 95 % interval of the difference.
+    3 readers and a family of 6 it is up to 14 points off. ``half_width`` (points) is that of the 95 % interval of the
+    difference.
     """
 
     power: float

@@ -42,7 +42,7 @@ def analysed_curve(components: VarianceComponents, aim: Aim, readers: int, slice
         rows = uncertain[start : start + BLOCK]
         reach = _reach(components, aim, readers, n[rows])
         found[rows] = given_reach(aim, error[rows, None], reach).mean(axis=1)
-    return np.clip(found, 0.0, 1.0)
+    return np.asarray(np.clip(found, 0.0, 1.0), dtype=np.float64)
 
 
 def _reach(components: VarianceComponents, aim: Aim, readers: int, n: FloatArray) -> FloatArray:

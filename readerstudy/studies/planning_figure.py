@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from readerstudy.statistics.estimate import Undefined
-from readerstudy.statistics.planning import TARGET, power_curve
+from readerstudy.statistics.planning import TARGET
+from readerstudy.statistics.planning_analysed import analysed_curve
 from readerstudy.statistics.planning_document import PlanDocument, PlanInputs, plan
 
 INK, MUTED, LINE = "#17222b", "#52606b", "#dbe1e5"
@@ -26,7 +27,7 @@ LOCK = threading.Lock()
 def curve_svg(inputs: PlanInputs) -> bytes:
     """The curves of a plan; raises PlanningError where there is no plan."""
     document = plan(inputs)
-    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+    figure = Figure(figsize=(6.3, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     with LOCK:
         _power(left, document)
@@ -34,7 +35,7 @@ def curve_svg(inputs: PlanInputs) -> bytes:
         for axes in (left, right):
             _look(axes, document)
         handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8)
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return _without_inline_style(stream.getvalue().decode()).encode()
@@ -45,16 +46,16 @@ def _power(axes: Axes, document: PlanDocument) -> None:
     numbers = np.array([row.slices for row in document.curve], dtype=np.float64)
     grid = np.unique(np.concatenate([np.linspace(numbers[0], numbers[-1], 80), numbers]))
     for index, readers in enumerate(document.curve_readers):
-        curve = 100 * power_curve(inputs.components, inputs.aim, readers, grid)
+        curve = 100 * analysed_curve(inputs.components, inputs.aim, readers, grid)
         own = readers == inputs.readers
         axes.plot(
             grid, curve, linestyle=STYLES[index], color=COLOURS[index], linewidth=2.4 if own else 1.4,
             label=f"{readers} readers" + (" (plan)" if own else ""),
         )  # fmt: skip
-    axes.axhline(100 * TARGET, color=MUTED, linewidth=0.8, linestyle=":")
+    axes.axhline(100 * TARGET, color=INK, linewidth=1, linestyle=(0, (1, 2)))
     axes.plot(inputs.slices, 100 * document.power.power, "o", color=INK, markersize=6, zorder=4)
     axes.set_ylim(0, 103)
-    axes.set_title("Power (%)", fontsize=10, loc="left", color=INK, weight="bold")
+    axes.set_title("Power (%)", fontsize=11, loc="left", color=INK, weight="bold")
 
 
 def _kappa(axes: Axes, document: PlanDocument) -> None:
@@ -71,13 +72,13 @@ def _kappa(axes: Axes, document: PlanDocument) -> None:
         axes.set_ylim(bottom=0)
     else:
         axes.text(0.05, 0.5, "undefined", transform=axes.transAxes, fontsize=8, color=MUTED)
-    axes.set_title("Half-width of kappa's interval", fontsize=10, loc="left", color=INK, weight="bold")
+    axes.set_title("Half-width of kappa", fontsize=11, loc="left", color=INK, weight="bold")
 
 
 def _look(axes: Axes, document: PlanDocument) -> None:
     axes.set_xlim(0, document.curve[-1].slices * 1.02)
-    axes.set_xlabel("Slices", fontsize=9, color=INK)
-    axes.tick_params(labelsize=8, colors=INK)
+    axes.set_xlabel("Slices", fontsize=10, color=INK)
+    axes.tick_params(labelsize=9, colors=INK)
     axes.grid(color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -15,9 +15,9 @@ from django.core.files.uploadedfile import UploadedFile
 
 from readerstudy.accounts.models import User
 from readerstudy.statistics.csv_tables import read_scores
-from readerstudy.statistics.planning import PRESETS, Aim, PlanningError, VarianceComponents
 from readerstudy.statistics.planning_document import PlanInputs
 from readerstudy.statistics.planning_kappa import Form
+from readerstudy.statistics.planning_model import PRESETS, Aim, PlanningError, VarianceComponents
 from readerstudy.statistics.planning_pilot import Pilot, estimate
 from readerstudy.statistics.table import ScoreTable, TableError
 from readerstudy.studies.models import Study
@@ -130,6 +130,11 @@ class PlanForm(forms.Form):
     @property
     def deviation_fields(self) -> list[forms.BoundField]:
         return self.group(*(f"sd_{name}" for name in DEVIATIONS), "design_effect")
+
+    @property
+    def outer_fields(self) -> list[forms.BoundField]:
+        """All whose inputs stay in the page when a part of it is replaced."""
+        return self.group("source", *self.SIZE, *self.AIM, *self.FORM, *self.TIME)
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data

@@ -64,7 +64,7 @@ def _shown(document: PlanDocument) -> dict[str, Any]:
     own = document.curve_readers.index(document.inputs.readers)
     return {
         "power_percent": 100 * document.power.power,
-        "as_analysed_percent": 100 * document.power.as_analysed,
+        "closed_form_percent": 100 * document.power.closed_form,
         "kappa": None if isinstance(kappa, Undefined) else kappa,
         "kappa_reason": kappa.reason if isinstance(kappa, Undefined) else "",
         "kappa_sentence": getattr(document.kappa_saturation, "sentence", ""),

@@ -81,3 +81,16 @@ def test_the_other_way_is_by_e_mail() -> None:
     make_user(email="lost@example.org")
     assert Client().post(reverse("account_reset_password"), {"email": "lost@example.org"}).status_code == 302
     assert "/accounts/password/reset/key/" in mail.outbox[0].body
+
+
+def test_both_ways_are_found_from_the_pages(administrator: User) -> None:
+    sign_in = Client().get(reverse("account_login")).content.decode()
+    assert f'href="{reverse("account_reset_password")}"' in sign_in
+    lost, program = make_user(), make_user(simulated=True)
+    client = Client()
+    client.force_login(administrator)
+    for page in ("/admin/accounts/user/", f"/admin/accounts/user/{lost.pk}/change/"):
+        content = client.get(page).content.decode()
+        assert f'href="{reverse("people:reset", args=[lost.handle])}"' in content
+        assert reverse("people:reset", args=[program.handle]) not in content
+    assert client.get("/admin/accounts/user/add/").status_code == 200

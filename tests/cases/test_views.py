@@ -18,7 +18,9 @@ from readerstudy.cases import store as pixel_store
 from readerstudy.cases.models import Case, Import, ImportedFile, Look, Source
 from tests.cases.factories import case
 
-PAGES = ["cases:list", "cases:imports", "cases:import_new"]
+PAGES = [
+    "cases:list", "cases:imports", "cases:import_new", "cases:sources", "cases:source_new", "cases:quarantine",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_a_long_list_is_paged_and_cheap(
         html = desk.get(reverse("cases:list") + "?modality=CT&page=2").content.decode()
     assert "Page 2 of 3" in html
     assert "CT-0051" in html and "CT-0100" in html and "CT-0101" not in html
-    assert "?modality=CT&amp;state=&amp;page=3" in html
+    assert "?modality=CT&amp;state=&amp;source=&amp;page=3" in html
 
 
 def test_images_are_shown_only_after_a_recorded_look(desk: Client, one: Case, coordinator: User) -> None:
@@ -162,7 +164,10 @@ def test_the_report_has_a_sentence_per_file(desk: Client, one: Case, source: Sou
 def test_pages_obey_the_strict_policy(desk: Client, one: Case, settings: Any) -> None:
     settings.DEMO = True
     desk.post(reverse("cases:look", args=[one.pk]))
-    for address in [*map(reverse, PAGES), reverse("cases:detail", args=[one.pk])]:
+    waiting = case(one.source, "US", seed=5)
+    own = [reverse(f"cases:{name}", args=[one.pk]) for name in ("detail", "edit")]
+    own += [reverse("cases:review", args=[waiting.pk]), reverse("cases:source", args=[one.source_id])]
+    for address in [*map(reverse, PAGES), *own]:
         answer = desk.get(address)
         html = answer.content.decode()
         assert "script-src 'self'" in answer.headers["Content-Security-Policy"]

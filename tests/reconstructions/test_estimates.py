@@ -13,6 +13,7 @@ from readerstudy.jobs.models import Job, Worker
 from readerstudy.reconstructions import actions
 from readerstudy.reconstructions.estimates import DEFAULT_MS, DEFAULT_PIXELS, Estimate, estimate_runs, network_calls
 from readerstudy.reconstructions.models import Reconstruction, Run
+from readerstudy.reconstructions.recording import counted
 from tests.factories import SIDE, make_case
 
 pytestmark = pytest.mark.django_db
@@ -26,8 +27,9 @@ def estimate(methods: list[str], levels: Any = None, **settings: dict[str, Any])
 
 def finish(run: Run, milliseconds: float, slices: int | None = None, *, calls: int = 0, device: str = "cpu") -> None:
     Run.objects.filter(pk=run.pk).update(device=device, network_calls=calls)
-    for row in run.measurement.case.slices.order_by("index")[:slices]:
-        Reconstruction.objects.create(run=run, slice=row, pixels="a" * 64, latency_ms=milliseconds)
+    with counted(run):
+        for row in run.measurement.case.slices.order_by("index")[:slices]:
+            Reconstruction.objects.create(run=run, slice=row, pixels="a" * 64, latency_ms=milliseconds)
 
 
 def test_runs_and_slices_are_counted() -> None:

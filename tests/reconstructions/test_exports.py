@@ -28,7 +28,7 @@ from readerstudy.cases.models import Case, Look
 from readerstudy.jobs.actions import JobFailure
 from readerstudy.jobs.claims import claim, finish
 from readerstudy.jobs.models import Job
-from readerstudy.reconstructions import exports, importing
+from readerstudy.reconstructions import export_list, exports, importing
 from readerstudy.reconstructions.models import Measurement
 from tests.factories import LEVELS, make_case, make_run, make_user
 
@@ -48,7 +48,7 @@ def coordinator() -> User:
 
 
 def work() -> None:
-    handlers = {exports.KIND: exports.export, importing.KIND: importing.measure}
+    handlers = {export_list.KIND: exports.export, importing.KIND: importing.measure}
     while held := claim("cpu", ""):
         handlers[held.kind](held)
         finish(held)
@@ -56,7 +56,7 @@ def work() -> None:
 
 def exported(made: UUID) -> tuple[dict[str, Any], dict[str, bytes]]:
     work()
-    with zipfile.ZipFile(exports.zip_path(made)) as archive:
+    with zipfile.ZipFile(export_list.zip_path(made)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     return json.loads(files.pop("manifest.json")), files
 
@@ -142,11 +142,11 @@ def test_exporting_counts_as_seeing_and_is_audited(coordinator: User) -> None:
 def test_a_repeated_job_is_harmless(coordinator: User) -> None:
     made = exports.request_inputs([make_case("CT"), make_case("MR")], LEVELS, coordinator)
     work()
-    before = exports.zip_path(made).read_bytes()
+    before = export_list.zip_path(made).read_bytes()
     Job.objects.update(state=Job.State.QUEUED, attempts=0)
     work()
-    assert exports.zip_path(made).read_bytes() == before
-    assert sorted(path.name for path in exports.zip_path(made).with_suffix("").iterdir()) == ["request.json"]
+    assert export_list.zip_path(made).read_bytes() == before
+    assert sorted(path.name for path in export_list.zip_path(made).with_suffix("").iterdir()) == ["request.json"]
 
 
 def test_a_withdrawn_case_goes_out_no_more(coordinator: User) -> None:
@@ -164,7 +164,7 @@ def test_a_withdrawn_case_goes_out_no_more(coordinator: User) -> None:
     assert held is not None
     with pytest.raises(JobFailure, match="withdrawn"):
         exports.export(held)
-    assert not exports.zip_path(waiting).exists()
+    assert not export_list.zip_path(waiting).exists()
 
 
 def test_what_can_not_be_exported_is_said(coordinator: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +191,7 @@ def test_the_page_asks_and_gives(client: Client, coordinator: User) -> None:
     page = reverse("reconstructions:exports")
     answer = client.post(page, {"what": "inputs", "cases": case.pseudonym, "ct": "0.25", "mr": "6", "us": "-6"})
     assert answer.status_code == 302
-    (found,) = exports.list_exports()
+    (found,) = export_list.list_exports()
     assert (found.state, found.total) == ("open", 2)
     early = client.get(reverse("reconstructions:export", args=[found.id]), follow=True)
     assert "not ready" in early.content.decode()
@@ -202,6 +202,26 @@ def test_the_page_asks_and_gives(client: Client, coordinator: User) -> None:
     assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
     refused = client.post(page, {"what": "inputs", "cases": "CT-9999"})
     assert refused.status_code == 400 and "There is no case CT-9999" in refused.content.decode()
+
+
+def test_the_list_knows_each_export_by_itself(coordinator: User, django_assert_num_queries: Any) -> None:
+    case = make_case("CT")
+    ready = exports.request_inputs([case], {"CT": [0.25, 0.5]}, coordinator)
+    work()
+    waiting = exports.request_inputs([case], LEVELS, coordinator)
+    failed = exports.request_inputs([case], {"CT": [0.25, 0.5]}, coordinator)
+    for number, when in enumerate(("2026-01-01T10:00Z", "2026-01-01T11:00Z")):
+        rows = Job.objects.filter(key=f"{export_list.prefix(failed)}{number:05d}")
+        assert rows.update(state=Job.State.FAILED, reason=f"reason {number}", finished_at=when) == 1
+    called_back = exports.request_inputs([case], LEVELS, coordinator)
+    Job.objects.filter(key__startswith=export_list.prefix(called_back)).update(state=Job.State.CANCELLED)
+    with django_assert_num_queries(2):
+        listed = export_list.list_exports()
+    assert [(e.id, e.state, e.done, e.total, e.reason) for e in listed] == [
+        (called_back, "stopped", 0, 2, ""), (failed, "failed", 0, 4, "reason 1"), (waiting, "open", 0, 2, ""),
+        (ready, "ready", 4, 4, ""),
+    ]  # fmt: skip
+    assert listed == [export_list.find_export(e.id) for e in listed]
 
 
 def test_values_keep_their_unit(coordinator: User) -> None:

@@ -18,6 +18,7 @@ from readerstudy.jobs.models import Job
 from readerstudy.reconstructions import actions, queries
 from readerstudy.reconstructions.forms import LADDERS, parse_levels
 from readerstudy.reconstructions.models import Reconstruction, Run
+from readerstudy.reconstructions.recording import counted
 from tests.factories import LEVELS, make_case, make_run, make_user
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +138,15 @@ def test_a_patient_of_a_training_list_is_left_out_and_named(
     assert {run.measurement.case_id for run in Run.objects.all()} == {other.pk}
 
 
+def test_a_case_that_came_in_under_another_secret_key_never_passes_as_held_out(coordinator: Client) -> None:
+    known, other = make_case("CT"), make_case("CT")
+    Case.objects.filter(pk=known.pk).update(source_ids=["01234567:abc"])
+    told = coordinator.post("/runs/new/estimate/", ONE).content.decode()
+    assert f"Case {known.pseudonym} came in under another secret key" in told
+    start(coordinator)
+    assert {run.measurement.case_id for run in Run.objects.all()} == {other.pk}
+
+
 def test_too_many_runs_are_refused(coordinator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("readerstudy.reconstructions.views.MOST_RUNS", 1)
     make_case("CT"), make_case("CT")
@@ -148,9 +158,10 @@ def fail(case: Case) -> Run:
     """A run one of whose slices failed, with no job under way."""
     run = actions.request_runs([case], ["degraded"], LEVELS, None)[0]
     first, *others = case.slices.order_by("index")
-    Reconstruction.objects.create(run=run, slice=first, failure="ValueError: too dark")
-    for row in others:
-        Reconstruction.objects.create(run=run, slice=row, pixels="a" * 64)
+    with counted(run):
+        Reconstruction.objects.create(run=run, slice=first, failure="ValueError: too dark")
+        for row in others:
+            Reconstruction.objects.create(run=run, slice=row, pixels="a" * 64)
     Job.objects.update(state=Job.State.DONE)
     return run
 

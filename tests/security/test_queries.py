@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from readerstudy.accounts.models import User
-from readerstudy.cases.models import Import, Source
+from readerstudy.cases.models import Case, Import, Source
 from readerstudy.conduct.actions import open_study
 from readerstudy.jobs.actions import Submission, submit_many
 from readerstudy.reading.actions import start_session
@@ -55,6 +55,8 @@ def _grown(world: World) -> World:
     for _ in range(4):
         make_user()
         Import.objects.create(source=Source.objects.get(name="Tests"), started_by=world.coordinator)
+        source = Source.objects.create(name=f"Source {Source.objects.count()}")
+        Case.objects.filter(pk=make_case("US").pk).update(state=Case.State.QUARANTINED, source=source)
     submit_many(Submission(f"reconstruct:{i}", "reconstruct", {}) for i in range(4))
     made = World(open_study(study, world.coordinator), world.coordinator, world.second, world.analyst, readers)
     _read_some(made)

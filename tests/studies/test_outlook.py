@@ -88,7 +88,9 @@ def test_an_image_at_another_level_or_setting_does_not_count() -> None:
     other = [{"key": m, "title": m, "method": m, "levels": {**LEVELS, "CT": 0.5}} for m in ("tv_recon", "pix2pix")]
     assert [m.missing for m in outlook(make_protocol(arms=other)).missing] == [2, 2]
     other[0] |= {"levels": LEVELS, "settings": {"iterations": 7}}
-    assert [m.missing for m in outlook(make_protocol(arms=other)).missing] == [2, 2]
+    told = outlook(make_protocol(arms=other))
+    assert [m.missing for m in told.missing] == [2, 2]
+    assert told.missing[0].query == "methods=tv_recon&modality=CT&tv_recon.iterations=7&ct=0.25"
 
 
 @pytest.mark.django_db

@@ -90,6 +90,28 @@ def test_every_hypothesis_and_preset(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_few_readers_lead_with_the_power_of_the_analysis(client: Client) -> None:
+    html = page(client, readers="3")
+    assert '<span class="stat-value">17 %</span>' in html and "Hillis' formula: 6 %" in html
+    assert "the analysis estimates them from 3 readers, which makes it 17 %." in html
+    assert "estimates them from" not in page(client, readers="12")
+
+
+@pytest.mark.django_db
+def test_a_changed_number_replaces_every_place_of_an_error_once(client: Client) -> None:
+    """A place inside another that is replaced too would be lost with the first change."""
+    html = page(client)
+    swapped = html.split('hx-select-oob="')[1].split('"')[0]
+    assert "#plan-variance" in swapped and "#e-readers," in swapped and "#e-sd_" not in swapped
+    assert "#e-design_effect" not in swapped
+
+
+@pytest.mark.django_db
+def test_the_list_of_studies_leads_here(client: Client) -> None:
+    assert f'href="{reverse("studies:plan")}"' in client.get(reverse("studies:list")).content.decode()
+
+
+@pytest.mark.django_db
 def test_upload_becomes_an_address_and_is_not_kept(client: Client) -> None:
     upload = SimpleUploadedFile("pilot.csv", CSV.encode())
     answer = client.post(reverse("studies:plan") + "?readers=7", {"scores": upload})

@@ -11,9 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.statistics.csv_tables import read_scores
 from readerstudy.statistics.estimate import Undefined, as_json
-from readerstudy.statistics.planning import PRESETS, Aim, PlanningError
 from readerstudy.statistics.planning_document import PlanDocument, PlanInputs, plan
 from readerstudy.statistics.planning_kappa import Form
+from readerstudy.statistics.planning_model import PRESETS, Aim, PlanningError
 from readerstudy.statistics.planning_pilot import estimate
 from readerstudy.statistics.table import TableError
 
@@ -84,8 +84,8 @@ def _inputs(options: dict[str, Any]) -> PlanInputs:
 def _text(document: PlanDocument) -> str:
     power, kappa, time = document.power, document.kappa, document.reading_time
     lines = [
-        f"Power {100 * power.power:.1f} % (Hillis; as analysed {100 * power.as_analysed:.1f} %), "
-        f"df {power.df:.1f}, half-width of the difference {power.half_width:.2f} points",
+        f"Power {100 * power.power:.1f} % (Hillis' formula {100 * power.closed_form:.1f} %, df {power.df:.1f}), "
+        f"half-width of the difference {power.half_width:.2f} points",
         document.saturation.sentence,
     ]
     if isinstance(kappa, Undefined):

@@ -33,3 +33,4 @@ function follow() {
 
 form.addEventListener("input", follow);
 values.hidden = automatic();
+if ("sent" in form.dataset) show(); // refused, so that the form holds what was typed
