@@ -188,7 +188,11 @@ def _of_reader(scope: Scope, inputs: Inputs) -> list[Strip]:
     """Where the reader lies furthest above and below the mean of all readers."""
     scores = _Scores(scope, inputs)
     means = scores.means
-    apart = {cell: given[scope.reader] - means[cell] for cell, given in scores.cells.items() if scope.reader in given}
+    apart = {
+        cell: given[scope.reader] - means[cell]
+        for cell, given in scores.cells.items()
+        if scope.reader in given and (not scope.arms or cell[1] in scope.arms)
+    }
     told = {cell: f"{scores.cells[cell][scope.reader]:g}, mean {means[cell]:.2f}" for cell in apart}
     above, below = ({c: d for c, d in apart.items() if sign * d > 0} for sign in (1, -1))
     return [

@@ -89,6 +89,10 @@ class Lens:
     def number(self, *path: str | int, digits: int = 2) -> Printed:
         return self._named(number(self.find(*path), digits), path)
 
+    def part(self, *path: str | int, digits: int = 2) -> Printed:
+        """A number that belongs to a test, whose path it gets."""
+        return self._named(number(self.find(*path), digits), path[:-1])
+
     def p(self, *path: str | int) -> Printed:
         """A p value; the path behind it is that of its test."""
         return self._named(p_value(self.find(*path)), path[:-1])

@@ -131,7 +131,7 @@ def comparisons(document: Document) -> list[ComparisonRow]:
                 titles[later],
                 planned["role"],
                 lens.at(*pair, "mrmc"),
-                lens.number(*pair, "mrmc", "df", digits=1),
+                lens.part(*pair, "mrmc", "df", digits=1),
                 lens.p(*pair, "mrmc", "p"),
                 lens.p("plan_comparisons", place, "p_adjusted"),
                 lens.p(*pair, "paired_t", "p_bonferroni"),
