@@ -65,6 +65,8 @@ def _cases() -> Iterator[Page]:
     yield Page("coordinator", "cases:import", (batch.pk,))
     yield Page("coordinator", "cases:import", (batch.pk,), "status=refused")
     yield Page("coordinator", "cases:import_new")
+    yield Page("coordinator", "cases:sources")
+    yield Page("coordinator", "cases:quarantine")
     yield Page("coordinator", "cases:detail", (case.pk,), listing=False)
 
 

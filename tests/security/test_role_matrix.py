@@ -63,7 +63,8 @@ def arguments(world: World) -> dict[str, Any]:
         "export": made_export(run),
         "zero": 0, "batch": batch.pk, "session": world.sessions()[0].token, "session_pk": world.sessions()[0].pk,
         "presentation": world.presentations()[0].pk, "open_verb": "open", "figure": "scores", "svg": "svg",
-        "table": "scores.csv", "slice_name": "S001", "arm": "tv_recon", "schedule": world.schedule().token, "image": "nothing",
+        "table": "scores.csv", "slice_name": "S001", "arm": "tv_recon",
+        "schedule": world.schedule().token, "image": "nothing",
         "token_pk": made_token(world), "nothing": "nothing/",
     }  # fmt: skip
 
