@@ -305,7 +305,7 @@ class Nothing(ApiView):
 
 def _part(request: Request, snapshot: Snapshot) -> Part:
     try:
-        return part_of(snapshot, request.query_params)
+        return part_of(snapshot, request.query_params, request.user)
     except FilterError as error:
         raise ParseError(str(error)) from error
 

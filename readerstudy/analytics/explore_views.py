@@ -37,7 +37,7 @@ def number_behind(request: SignedInRequest, study: UUID) -> HttpResponse:
     """One number: its definition, its n, and the images behind it."""
     found, snapshot = unblinded_study(request.user, study)
     try:
-        part = part_of(snapshot, request.GET)
+        part = part_of(snapshot, request.GET, request.user)
     except FilterError as error:
         return render(request, "error.html", {"title": "No such part", "sentence": str(error)}, status=400)
     document = part.document

@@ -8,12 +8,16 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import QueryDict
 
+from readerstudy.accounts.models import User
 from readerstudy.analytics.compute import compute
 from readerstudy.analytics.inputs import Inputs, inputs_of
 from readerstudy.analytics.lines import PairLine, ScoreLine
 from readerstudy.analytics.models import Snapshot
+from readerstudy.analytics.pooling import PoolError, pooled_inputs
+from readerstudy.analytics.queries import analyst_study, latest_snapshot
 from readerstudy.analytics.summaries import undefined
 from readerstudy.statistics.table import TableError
 
@@ -26,24 +30,27 @@ class FilterError(ValueError):
 
 @dataclass(frozen=True)
 class Filter:
-    """What is kept; empty keeps all."""
+    """What is kept; empty keeps all. ``pooled``: together with the study that this one extends."""
 
     modalities: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
     sessions: tuple[int, ...] = ()
+    pooled: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.modalities or self.readers or self.sessions)
+        return bool(self.modalities or self.readers or self.sessions or self.pooled)
 
     @property
     def query(self) -> str:
         pairs = [("modality", name) for name in self.modalities] + [("reader", name) for name in self.readers]
-        return urlencode(pairs + [("session", str(number)) for number in self.sessions])
+        pairs += [("session", str(number)) for number in self.sessions]
+        return urlencode(pairs + ([("pooled", "1")] if self.pooled else []))
 
     @property
     def words(self) -> str:
         """The filter as a person says it."""
-        parts = [", ".join(self.modalities), ", ".join(self.readers)]
+        parts = ["pooled with the study it extends" if self.pooled else ""]
+        parts += [", ".join(self.modalities), ", ".join(self.readers)]
         if self.sessions:
             parts.append("session " + ", ".join(map(str, self.sessions)))
         return "; ".join(part for part in parts if part)
@@ -80,7 +87,8 @@ def filter_from(query: QueryDict, offered: Choices) -> Filter:
             )
     # Everything chosen is nothing left out.
     kept = {name: () if len(values) == len(known[name]) else values for name, values in asked.items()}
-    return Filter(kept["modality"], kept["reader"], tuple(int(number) for number in kept["session"]))
+    numbers = tuple(int(number) for number in kept["session"])
+    return Filter(kept["modality"], kept["reader"], numbers, query.get("pooled") == "1")
 
 
 def narrowed(inputs: Inputs, chosen: Filter) -> Inputs:
@@ -100,15 +108,18 @@ def narrowed(inputs: Inputs, chosen: Filter) -> Inputs:
         own = [line for line in sets if line.modality in chosen.modalities]
         sets = tuple([replace(line, modality="") for line in own if line.modality == alone] + own)
     readers = [name for name in inputs.facts.readers if not chosen.readers or name in chosen.readers]
+    scores = tuple(filter(keep, inputs.scores))
+    # An arm that nobody read in this part has no score that its distance could go with.
+    read = {line.arm for line in scores}
     return replace(
         inputs,
         facts=replace(inputs.facts, readers=readers, draws=DRAWS),
-        scores=tuple(filter(keep, inputs.scores)),
+        scores=scores,
         pairs=tuple(filter(keep, inputs.pairs)),
         marks=tuple(filter(keep, inputs.marks)),
         checks=tuple(filter(keep, inputs.checks)),
         guesses=tuple(filter(keep, inputs.guesses)),
-        sets=sets,
+        sets=tuple(line for line in sets if line.arm in read),
         images=tuple(line for line in inputs.images if not chosen.modalities or line.modality in chosen.modalities),
     )
 
@@ -130,9 +141,15 @@ class Part:
     offered: Choices
 
 
-def part_of(snapshot: Snapshot, query: QueryDict) -> Part:
-    """The part; without a filter the snapshot itself. Raises ``FilterError``, also where nothing is left."""
-    inputs = inputs_of(snapshot.statistics, snapshot.tables)
+def part_of(snapshot: Snapshot, query: QueryDict, user: User | AnonymousUser) -> Part:
+    """The part; without a filter the snapshot itself. Raises ``FilterError``, also where nothing is left.
+
+    Pooled numbers are for those who may see both studies; everyone else gets a 404.
+    """
+    pooled = query.get("pooled") == "1"
+    if pooled and snapshot.study.extends_id:
+        analyst_study(user, snapshot.study.extends_id)
+    inputs = _inputs(snapshot, pooled)
     offered = choices(inputs)
     chosen = filter_from(query, offered)
     if not chosen:
@@ -143,8 +160,23 @@ def part_of(snapshot: Snapshot, query: QueryDict) -> Part:
         raise FilterError(f"Nothing was read in this part ({chosen.words}): choose a larger one.") from error
 
 
+def _inputs(snapshot: Snapshot, pooled: bool) -> Inputs:
+    """The snapshot's inputs, or those of both studies; raises ``FilterError`` where there is nothing to pool with."""
+    own = inputs_of(snapshot.statistics, snapshot.tables)
+    if not pooled:
+        return own
+    extended = snapshot.study.extends
+    other = latest_snapshot(extended) if extended and extended.state == extended.State.UNBLINDED else None
+    if other is None:
+        raise FilterError("There is nothing to pool with: the study must extend one that is unblinded and computed.")
+    try:
+        return pooled_inputs(inputs_of(other.statistics, other.tables), own)
+    except PoolError as error:
+        raise FilterError(str(error)) from error
+
+
 @lru_cache(maxsize=8)
 def _computed(pk: str, chosen: Filter) -> dict[str, Any]:
     """The statistics of a part, kept for the figures that come after the page."""
     snapshot = Snapshot.objects.get(pk=pk)
-    return compute(narrowed(inputs_of(snapshot.statistics, snapshot.tables), chosen), mixed_models=False)
+    return compute(narrowed(_inputs(snapshot, chosen.pooled), chosen), mixed_models=False)

@@ -44,7 +44,7 @@ def results(request: SignedInRequest, study: UUID) -> HttpResponse:
     if snapshot is None:
         return render(request, "analytics/pending.html", _job_context(found))
     try:
-        part = part_of(snapshot, request.GET)
+        part = part_of(snapshot, request.GET, request.user)
     except FilterError as error:
         return render(request, "error.html", {"title": "No such part", "sentence": str(error)}, status=400)
     return render(
@@ -80,12 +80,12 @@ def status(request: HttpRequest, study: UUID) -> HttpResponse:
 
 @login_required
 @require_GET
-def figure(request: HttpRequest, study: UUID, name: str, kind: str) -> HttpResponse:
+def figure(request: SignedInRequest, study: UUID, name: str, kind: str) -> HttpResponse:
     found, snapshot = unblinded_study(request.user, study)
     if name not in figures.FIGURES or kind not in figures.FORMATS:
         raise Http404
     try:
-        part = part_of(snapshot, request.GET)
+        part = part_of(snapshot, request.GET, request.user)
     except FilterError as error:
         raise Http404 from error
     if not figures.FIGURES[name].applies(part.document):

@@ -155,11 +155,9 @@ def test_a_slice_shows_all_arms_with_every_score(client: Client, study: Study) -
     assert client.get(at(study, "pixels", "S001", "nothing")).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "path", ["", "nothing", "arms", "arms/none/opinion/mean_score", "study/title", "arms/" * 90, "%00"]
-)
-def test_a_path_that_is_no_number_is_not_found(client: Client, study: Study, path: str) -> None:
-    assert client.get(at(study, "number"), {"of": path}).status_code == 404
+def test_a_path_that_is_no_number_is_not_found(client: Client, study: Study) -> None:
+    for path in ("", "nothing", "arms", "arms/none/opinion/mean_score", "study/title", "arms/" * 90, "%00"):
+        assert client.get(at(study, "number"), {"of": path}).status_code == 404, path
 
 
 def test_a_part_has_numbers_of_its_own_and_says_so(client: Client, study: Study) -> None:
@@ -173,10 +171,12 @@ def test_a_part_has_numbers_of_its_own_and_says_so(client: Client, study: Study)
     assert not everything.context["part"].chosen
 
 
-@pytest.mark.parametrize("query", [{"modality": "PET"}, {"reader": "R99"}, {"session": "x"}, {"session": "-1"}])
-def test_a_part_that_is_not_there_is_a_sentence(client: Client, study: Study, query: dict[str, str]) -> None:
-    answer = client.get(at(study, "results"), query)
-    assert answer.status_code == 400 and "choose among" in answer.content.decode()
+def test_a_part_that_is_not_there_is_a_sentence(client: Client, study: Study) -> None:
+    for query in ({"modality": "PET"}, {"reader": "R99"}, {"session": "x"}, {"session": "-1"}):
+        answer = client.get(at(study, "results"), query)
+        assert answer.status_code == 400 and "choose among" in answer.content.decode(), query
+    answer = client.get(at(study, "results"), {"pooled": "1"})
+    assert answer.status_code == 400 and "There is nothing to pool with" in answer.content.decode()
 
 
 def test_parts_are_cut_out_of_every_table() -> None:
@@ -202,20 +202,12 @@ def test_panels_are_drawn_as_chosen(client: Client, study: Study) -> None:
     assert client.get(at(study, "panel_figure", "pdf"), chosen)["Content-Disposition"].endswith('panels.pdf"')
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"slices": "S999"},
-        {"arms": "none"},
-        {"size": "1000"},
-        {"left": "x"},
-        {"slices": [f"S00{n}" for n in range(1, 8)]},
-    ],
-)
-def test_a_bad_choice_of_panels_is_told_and_draws_nothing(client: Client, study: Study, wrong: dict[str, Any]) -> None:
-    chosen = {"slices": ["S001"], "arms": ["tv_recon"]} | wrong
-    assert client.get(at(study, "panels"), chosen).status_code == 400
-    assert client.get(at(study, "panel_figure", "png"), chosen).status_code == 400
+def test_a_bad_choice_of_panels_is_told_and_draws_nothing(client: Client, study: Study) -> None:
+    many = [f"S00{n}" for n in range(1, 8)]
+    for wrong in ({"slices": "S999"}, {"arms": "none"}, {"size": "1000"}, {"left": "x"}, {"slices": many}):
+        chosen: dict[str, Any] = {"slices": ["S001"], "arms": ["tv_recon"], **wrong}
+        assert client.get(at(study, "panels"), chosen).status_code == 400, wrong
+        assert client.get(at(study, "panel_figure", "png"), chosen).status_code == 400, wrong
 
 
 def test_nobody_else_sees_anything(study: Study) -> None:
