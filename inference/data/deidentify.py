@@ -28,7 +28,7 @@ from pydicom.datadict import dictionary_has_tag, keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import BaseTag
 
 from inference.data import dicom_describe as describe
 from inference.data.dicom_refusals import SECONDARY_CAPTURE_CLASSES, US_CLASSES
@@ -307,9 +307,3 @@ def _write_meta(dataset: Dataset, made: Dataset) -> None:
         made.file_meta.TransferSyntaxUID = source.TransferSyntaxUID
     made.file_meta.MediaStorageSOPClassUID = made.get("SOPClassUID", source.get("MediaStorageSOPClassUID", ""))
     made.file_meta.MediaStorageSOPInstanceUID = made.get("SOPInstanceUID", "")
-
-
-def tag_text(tag: int) -> str:
-    """A tag as the table writes it."""
-    number = Tag(tag)
-    return f"{number.group:04X},{number.element:04X}"

@@ -63,7 +63,9 @@ def _scored(inputs: Inputs, mixed_models: bool) -> dict[str, Any]:
     lines = inputs.scores_of(facts.primary_criterion)
     primary = planned(lines, facts)
     table = score_table(primary)
-    document = analyse(table, arm_metrics(inputs), facts.categories, facts.seed, facts.draws, clmm=mixed_models)
+    document = analyse(
+        table, arm_metrics(inputs), facts.categories, facts.seed, facts.draws, mixed_models, reference=facts.reference
+    )
     modalities = _modalities(document, table)
     return {
         **document,

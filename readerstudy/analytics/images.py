@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import reverse
 
@@ -23,14 +24,15 @@ REFERENCE = "reference"
 THUMBNAIL = 192
 
 
-def cases_of(study: Study) -> Any:
+def cases_of(study: Study) -> QuerySet[Case]:
+    """The cases behind the study's slices."""
     return Case.objects.filter(slices__in=study.slices.values("slice")).distinct()
 
 
 def opened(study: Study, user: User) -> bool:
     """Whether the person has opened the study's images, which forbids reading its cases for ever."""
-    seen = Look.objects.filter(user=user, case__in=cases_of(study)).count()
-    return bool(seen == cases_of(study).count())
+    seen = Look.objects.filter(user=user).values("case")
+    return not cases_of(study).exclude(pk__in=seen).exists()
 
 
 @transaction.atomic

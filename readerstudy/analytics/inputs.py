@@ -91,6 +91,11 @@ class StudyFacts:
     def arm(self, key: str) -> ArmFacts:
         return next(arm for arm in self.arms if arm.key == key)
 
+    @property
+    def reference(self) -> str:
+        """Key of the hidden reference; empty where the study has none."""
+        return next((arm.key for arm in self.arms if arm.role == "reference"), "")
+
     def compared(self) -> list[ArmFacts]:
         return [arm for arm in self.arms if arm.role == "compared"]
 

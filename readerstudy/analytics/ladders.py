@@ -16,7 +16,7 @@ MORE_IS_BETTER = {"CT": True, "MR": False, "US": True}
 def ladders(inputs: Inputs, table: ScoreTable) -> dict[str, dict[str, Any]]:
     """By modality and method, where a study has arms of one method at two levels or more."""
     facts, cube, clusters = inputs.facts, table.cube(), table.clusters()
-    reference = next((arm.key for arm in facts.arms if arm.role == "reference" and arm.key in table.arms), None)
+    reference = facts.reference if facts.reference in table.arms else ""
     found: dict[str, dict[str, Any]] = {}
     for modality in sorted(set(table.modalities)):
         own = table.slices_of(modality)

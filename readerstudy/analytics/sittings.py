@@ -63,6 +63,6 @@ def without_flagged_displays(inputs: Inputs, table: ScoreTable) -> dict[str, Any
     flagged = {(line.reader, str(line.session)) for line in inputs.sessions if line.display_check == FLAGGED}
     if not flagged:
         return undefined("no display check was flagged")
-    reference = next((arm.key for arm in inputs.facts.arms if arm.role == "reference"), None)
-    found: dict[str, Any] = as_json(without_sessions(table, flagged, inputs.facts.categories, reference))
+    facts = inputs.facts
+    found: dict[str, Any] = as_json(without_sessions(table, flagged, facts.categories, facts.reference))
     return found

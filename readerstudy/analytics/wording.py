@@ -73,14 +73,21 @@ class Lens:
 
     def find(self, *path: str | int) -> Any:
         """What stands at a path; an undefined number where there is nothing."""
+        found, whole = self._walk(path)
+        if whole:
+            return found
+        reason = found.get("undefined", "not computed") if isinstance(found, Mapping) else "not computed"
+        return {"value": None, "undefined": reason}
+
+    def _walk(self, path: tuple[str | int, ...]) -> tuple[Any, bool]:
+        """What stands at a path, or at the last place on the way to it; and whether the whole way is there."""
         found: Any = self.document
         for key in path:
             try:
                 found = found[key]
             except (KeyError, IndexError, TypeError):
-                reason = found.get("undefined", "not computed") if isinstance(found, Mapping) else "not computed"
-                return {"value": None, "undefined": reason}
-        return found
+                return found, False
+        return found, True
 
     def at(self, *path: str | int, digits: int = 2, scale: float = 1.0) -> Printed:
         """An estimate with its interval."""
@@ -101,6 +108,6 @@ class Lens:
         """A mean with the SD over patients."""
         return self._named(with_spread(self.find(*path), digits, scale), path)
 
-    @staticmethod
-    def _named(printed: Printed, path: tuple[str | int, ...]) -> Printed:
-        return replace(printed, path="/".join(map(str, path)))
+    def _named(self, printed: Printed, path: tuple[str | int, ...]) -> Printed:
+        """With its path, unless nothing stands there: then there is nothing to open."""
+        return replace(printed, path="/".join(map(str, path))) if self._walk(path)[1] else printed

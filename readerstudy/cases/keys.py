@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 from django.utils.crypto import salted_hmac
 
-from inference.data.dicom_types import patient_source_id
-
 SALT = "readerstudy.cases"
 
 
@@ -26,11 +24,6 @@ def source_hash(source_id: str) -> str:
     An unkeyed hash would give a patient's number away to anyone who counts through all numbers.
     """
     return f"{fingerprint()}:{_keyed('source', source_id)}"
-
-
-def source_digest(patient: str) -> str:
-    """What a case of this patient keeps among its ``source_ids``; ``patient`` is an id of a training list."""
-    return source_hash(patient_source_id(patient))
 
 
 def fingerprint() -> str:

@@ -17,9 +17,9 @@ from readerstudy.accounts.views import SignedInRequest
 from readerstudy.cases import actions, queries
 from readerstudy.cases.blinding import LookRefused
 from readerstudy.cases.models import Case
+from readerstudy.cases.views import decide, image_context
 
 CASES_PER_PAGE = 50
-IMAGES_PER_PAGE = 48
 
 
 @login_required
@@ -41,12 +41,7 @@ def review(request: SignedInRequest, pk: UUID) -> HttpResponse:
     case = queries.case_for(request.user, pk)
     if case.state != Case.State.QUARANTINED:
         return redirect("cases:detail", pk=case.pk)
-    slices = case.slices.order_by("index")
-    context = {
-        "case": case,
-        "slice_count": slices.count(),
-        "page": Paginator(slices, IMAGES_PER_PAGE).get_page(request.GET.get("page")),
-        "looked": case.looks.filter(user=request.user).exists(),
+    context = image_context(request, case) | {
         "waiting": queries.quarantined().count(),
         "batch": queries.first_imports([case]).get(case.pk),
     }
@@ -74,26 +69,16 @@ def review_next(request: SignedInRequest) -> HttpResponse:
 @require_POST
 def release(request: SignedInRequest, pk: UUID) -> HttpResponse:
     case = queries.case_for(request.user, pk)
-    try:
-        actions.release_quarantine(case, request.user, request.POST.get("reason", ""))
-    except actions.CaseError as error:
-        messages.error(request, str(error))
-        return redirect("cases:review", pk=case.pk)
-    messages.success(request, _("%(case)s is released and ready for studies.") % {"case": case.pseudonym})
-    return _next(request, case)
+    done = decide(request, case, actions.release_quarantine, _("%(case)s is released and ready for studies."))
+    return _next(request, case) if done else redirect("cases:review", pk=case.pk)
 
 
 @login_required
 @require_POST
 def review_withdraw(request: SignedInRequest, pk: UUID) -> HttpResponse:
     case = queries.case_for(request.user, pk)
-    try:
-        actions.withdraw(case, request.user, request.POST.get("reason", ""))
-    except actions.CaseError as error:
-        messages.error(request, str(error))
-        return redirect("cases:review", pk=case.pk)
-    messages.success(request, _("%(case)s is withdrawn.") % {"case": case.pseudonym})
-    return _next(request, case)
+    done = decide(request, case, actions.withdraw, _("%(case)s is withdrawn."))
+    return _next(request, case) if done else redirect("cases:review", pk=case.pk)
 
 
 def _next(request: SignedInRequest, after: Case | None) -> HttpResponse:

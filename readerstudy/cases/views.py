@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -61,12 +62,7 @@ def case_list(request: SignedInRequest) -> HttpResponse:
 def case_detail(request: SignedInRequest, pk: UUID) -> HttpResponse:
     """Facts at once; images only after the person has said that they may be seen."""
     case = queries.case_for(request.user, pk)
-    slices = case.slices.order_by("index")
-    context = {
-        "case": case,
-        "slice_count": slices.count(),
-        "page": Paginator(slices, IMAGES_PER_PAGE).get_page(request.GET.get("page")),
-        "looked": case.looks.filter(user=request.user).exists(),
+    context = image_context(request, case) | {
         "looks": case.looks.count(),
         "siblings": case.patient.cases.exclude(pk=case.pk).order_by("pseudonym"),
         "batch": Import.objects.filter(files__case=case).order_by("started_at").first(),
@@ -74,6 +70,17 @@ def case_detail(request: SignedInRequest, pk: UUID) -> HttpResponse:
         "fixed": fixed(case),
     }
     return render(request, "cases/detail.html", context)
+
+
+def image_context(request: SignedInRequest, case: Case) -> dict[str, Any]:
+    """A page of the case's images, and whether the person has opened them."""
+    slices = case.slices.order_by("index")
+    return {
+        "case": case,
+        "slice_count": slices.count(),
+        "page": Paginator(slices, IMAGES_PER_PAGE).get_page(request.GET.get("page")),
+        "looked": case.looks.filter(user=request.user).exists(),
+    }
 
 
 @login_required
@@ -88,13 +95,19 @@ def open_images(request: SignedInRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def withdraw(request: SignedInRequest, pk: UUID) -> HttpResponse:
     case = queries.case_for(request.user, pk)
+    decide(request, case, actions.withdraw, _("%(case)s is withdrawn."))
+    return redirect("cases:detail", pk=case.pk)
+
+
+def decide(request: SignedInRequest, case: Case, verb: Callable[[Case, User, str], Case], done: str) -> bool:
+    """Do a verb for the reason that was posted and say how it went; whether it was done."""
     try:
-        actions.withdraw(case, request.user, request.POST.get("reason", ""))
+        verb(case, request.user, request.POST.get("reason", ""))
     except actions.CaseError as error:
         messages.error(request, str(error))
-    else:
-        messages.success(request, _("%(case)s is withdrawn.") % {"case": case.pseudonym})
-    return redirect("cases:detail", pk=case.pk)
+        return False
+    messages.success(request, done % {"case": case.pseudonym})
+    return True
 
 
 @login_required

@@ -27,7 +27,7 @@ from readerstudy.cases.models import Case, Slice
 from readerstudy.cases.scratch import scratch
 from readerstudy.jobs import actions as jobs
 from readerstudy.jobs.queries import counts
-from readerstudy.reconstructions.exports import instance_uid, series_uid
+from readerstudy.reconstructions.export_items import instance_uid, series_uid
 from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
 from readerstudy.reconstructions.recording import counted
 

@@ -49,10 +49,6 @@ def finite(value: float, reason: str) -> Number:
     return float(value) if math.isfinite(value) else Undefined(reason)
 
 
-def value_of(result: Result) -> float | None:
-    return result.value if isinstance(result, Estimate) else None
-
-
 def as_json(result: Any) -> Any:
     """Strict JSON types of any result: dataclasses become objects, ``Undefined`` a null with its reason.
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from readerstudy.statistics.agreement import agreement_weights, codes_of
-from readerstudy.statistics.correlation import regression
-from readerstudy.statistics.estimate import Estimate, FloatArray, Number, Result, Undefined, finite
+from readerstudy.statistics.estimate import FloatArray, Number, Result, Undefined
 from readerstudy.statistics.intervals import Clusters, fisher, linearised, pearson, wilson
 from readerstudy.statistics.opinion import unit_means
 from readerstudy.statistics.pairwise import weighted_kappa
@@ -37,13 +36,6 @@ class IntraReader:
     weighted_kappa_linear: Result
     exact_repeat_share: Result
     n_repeats: int
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Slope of the reader's deviation from the unit means over position, per 100 presentations."""
-
-    slope_per_100: Result
 
 
 @dataclass(frozen=True)
@@ -119,39 +111,3 @@ def intra_reader(first: FloatArray, second: FloatArray, categories: Sequence[int
 
     exact = int((codes[0] == codes[1]).sum())
     return IntraReader(kappa(2), kappa(1), wilson(exact, n), n)
-
-
-def drift(deviation: FloatArray, position: FloatArray) -> Drift:
-    """Regression of deviations from the unit mean (n,) on positions (n,), with a t(n - 2) interval.
-
-    For drift from session to session, ``position`` holds the session's number and the slope reads per 100.
-    """
-    fit = regression(position, deviation)
-    if isinstance(fit, Undefined) or isinstance(fit.slope, Undefined):
-        return Drift(fit if isinstance(fit, Undefined) else fit.slope)
-    slope = fit.slope
-    low, high = (None if bound is None else 100 * bound for bound in (slope.ci_low, slope.ci_high))
-    return Drift(Estimate(100 * slope.value, low, high, slope.method))
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds per presentation: median, 95th percentile, and the share of readings under one second."""
-
-    n: int
-    median_s: Number
-    p95_s: Number
-    share_below_1_s: Result
-
-
-def pace(seconds: FloatArray) -> Pace:
-    """Pace from reading times in s (n,), from the painted image to the score."""
-    if len(seconds) == 0:
-        gap = Undefined("no reading times")
-        return Pace(0, gap, gap, gap)
-    return Pace(
-        n=len(seconds),
-        median_s=finite(float(np.median(seconds)), "a reading time is not finite"),
-        p95_s=finite(float(np.quantile(seconds, 0.95)), "a reading time is not finite"),
-        share_below_1_s=wilson(int((seconds < 1).sum()), len(seconds)),
-    )

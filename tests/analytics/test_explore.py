@@ -80,7 +80,8 @@ def test_every_number_that_the_page_links_has_a_definition(client: Client, study
 def test_every_row_of_every_design_has_a_definition(make: Any) -> None:
     document = compute(make(), mixed_models=False)
     rows = [
-        scores.opinions(document), scores.agreements(document), scores.comparisons(document),
+        scores.opinions(document), scores.agreements(document), scores.against_reference(document),
+        scores.details(document), people.leave_one_out(document), scores.comparisons(document),
         scores.modality_means(document), metrics.metrics(document), metrics.metrics_by_modality(document),
         metrics.slice_metrics(document), people.readers(document), people.paces(document),
         people.sensitivity(document), people.guesses(document), marks.rates(document), marks.ledger(document),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from readerstudy.accounts.models import User
-from readerstudy.cases.models import Source
+from readerstudy.cases.models import Case, Source
+from tests.cases.factories import case
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +34,9 @@ def stranger(db: None) -> User:
 @pytest.fixture
 def source(db: None) -> Source:
     return Source.objects.create(name="Hospital A", approval="EK 12/26", agreement="DUA 7")
+
+
+@pytest.fixture
+def one(source: Source) -> Case:
+    """A CT case of that source."""
+    return case(source, "CT")

@@ -63,6 +63,12 @@ def case(source: Source, modality: str = "CT", **changes: Any) -> Case:
     return store(series(modality, **changes), source).case
 
 
+def layered(source: Source) -> Case:
+    """An MR case whose slices differ in brightness, so that each has a window of its own."""
+    pixels = body("MR", 4) * np.arange(1, 5, dtype=np.uint16)[:, None, None]
+    return case(source, "MR", pixels=pixels)
+
+
 def write_dicom(path: Path, modality: str = "CT", number: int = 1, series: str = "1", **values: Any) -> Path:
     """A small uncompressed DICOM file; slices of one ``series`` have ascending ``number``."""
     ds = Dataset()

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from inference.physics import mri
 from readerstudy.jobs.claims import claim, finish
-from readerstudy.reconstructions import export_list, exports
+from readerstudy.reconstructions import export_items, export_list, exports
 from tests.factories import LEVELS, make_case, make_user
 
 ARRAYS: dict[str, Any] = {
@@ -57,7 +57,7 @@ def data(tmp_path: Path, settings: Any) -> Path:
 
 def test_hdf5_gives_back_values_types_and_shapes() -> None:
     h5py = pytest.importorskip("h5py", reason="h5py comes with the extra [fastmri]")
-    suffix, content = exports.raw_file(ARRAYS)
+    suffix, content = export_items.raw_file(ARRAYS)
     assert suffix == ".h5"
     with h5py.File(io.BytesIO(content)) as file:
         assert sorted(file) == sorted(ARRAYS)
@@ -67,7 +67,7 @@ def test_hdf5_gives_back_values_types_and_shapes() -> None:
 
 def test_npz_stands_in_where_h5py_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     without_h5py(monkeypatch)
-    suffix, content = exports.raw_file(ARRAYS)
+    suffix, content = export_items.raw_file(ARRAYS)
     assert suffix == ".npz"
     with np.load(io.BytesIO(content)) as file:
         assert sorted(file.files) == sorted(ARRAYS)

@@ -11,8 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from inference.data.dicom_types import patient_source_id
 from inference.methods.register import METHODS
 from readerstudy.audit.models import Entry
+from readerstudy.cases.keys import source_hash
 from readerstudy.cases.models import Case
 from readerstudy.jobs.models import Job
 from readerstudy.reconstructions import actions, queries
@@ -127,10 +129,8 @@ def test_what_is_wrong_is_said_in_a_sentence(coordinator: Client, changes: dict[
 def test_a_patient_of_a_training_list_is_left_out_and_named(
     coordinator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from readerstudy.cases.keys import source_digest
-
     known, other = make_case("CT"), make_case("CT")
-    Case.objects.filter(pk=known.pk).update(source_ids=[source_digest("patient-17")])
+    Case.objects.filter(pk=known.pk).update(source_ids=[source_hash(patient_source_id("patient-17"))])
     monkeypatch.setattr(actions, "training_patients", lambda key: frozenset({"patient-17"}))
     told = coordinator.post("/runs/new/estimate/", ONE).content.decode()
     assert f"Case {known.pseudonym} is in the training list" in told

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from inference.data.dicom_types import patient_source_id
 from readerstudy.cases import store
+from readerstudy.cases.keys import source_hash
 from readerstudy.cases.models import Case
 from readerstudy.jobs.claims import claim, finish
 from readerstudy.jobs.models import Job
@@ -143,9 +145,7 @@ def test_a_bad_request_is_said_in_a_sentence(
 
 
 def test_a_patient_of_the_training_list_is_refused(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    from readerstudy.cases.keys import source_digest
-
-    case.source_ids = [source_digest("patient-17")]
+    case.source_ids = [source_hash(patient_source_id("patient-17"))]
     case.save()
     monkeypatch.setattr(actions, "training_patients", lambda key: frozenset({"patient-17"}))
     with pytest.raises(actions.RunError, match="not held out"):

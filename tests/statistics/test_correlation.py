@@ -12,7 +12,7 @@ from readerstudy.statistics.estimate import Estimate, Undefined
 from readerstudy.statistics.intervals import Clusters, clustered_correlation
 from readerstudy.statistics.latency import latency
 from readerstudy.statistics.opinion import unit_means
-from readerstudy.statistics.readers import drift, intra_reader, pace, reader_summary
+from readerstudy.statistics.readers import intra_reader, reader_summary
 from tests.statistics.tables import scores
 
 FORM = [1, 2, 3, 4, 5]
@@ -138,7 +138,7 @@ def test_reader_bias_and_correlation_by_hand() -> None:
     assert found.correlation_with_others.value == pytest.approx(np.corrcoef(units[both, 1], others[both])[0, 1])
 
 
-def test_intra_reader_and_pace() -> None:
+def test_intra_reader() -> None:
     first = np.array([1.0, 2, 3, 4, 5, 3, np.nan])
     second = np.array([1.0, 2, 3, 5, 5, np.nan, 2])
     found = intra_reader(first, second, FORM, Clusters.of_units(7))
@@ -146,8 +146,3 @@ def test_intra_reader_and_pace() -> None:
     assert found.exact_repeat_share.value == 0.8 and found.n_repeats == 5
     nothing = intra_reader(first, np.full(7, np.nan), FORM, Clusters.of_units(7))
     assert isinstance(nothing.weighted_kappa_linear, Undefined)
-    quick = pace(np.array([0.5, 2.0, 4.0]))
-    assert quick.median_s == 2.0 and isinstance(quick.share_below_1_s, Estimate)
-    assert isinstance(pace(np.array([])).median_s, Undefined)
-    rising = drift(np.arange(10.0) / 100, np.arange(10.0)).slope_per_100
-    assert isinstance(rising, Estimate) and rising.value == pytest.approx(1.0)

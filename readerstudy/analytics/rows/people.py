@@ -60,6 +60,16 @@ class GuessRow:
 
 
 @dataclass(frozen=True)
+class LeaveOneOutRow:
+    """A headline number with all readers, and without each of them in turn."""
+
+    title: str
+    number: str
+    everybody: Printed
+    without: list[Printed]
+
+
+@dataclass(frozen=True)
 class SensitivityRow:
     """A headline number as planned, and without what one may doubt."""
 
@@ -85,6 +95,29 @@ def paces(document: Document) -> list[PaceRow]:
                 lens.at(*path, "deviation_per_session"),
             )
         )
+    return rows
+
+
+def leave_one_out(document: Document) -> list[LeaveOneOutRow]:
+    """Means, agreement and differences; empty where fewer than two readers scored."""
+    lens, titles, names = Lens(document), arm_titles(document), list(document["readers"])
+    if len(names) < 2:
+        return []
+    rows = [
+        LeaveOneOutRow(
+            titles[arm], number, lens.at("arms", arm, *path), [lens.at("readers", name, key, arm) for name in names]
+        )
+        for key, number, path in (
+            ("mean_score_without", "Mean score", ("opinion", "mean_score_slices_readers")),
+            ("fleiss_kappa_without", "Fleiss' kappa", ("agreement", "fleiss_kappa")),
+        )
+        for arm in document["arms"]
+    ]
+    for place, pair in enumerate(document["comparisons"]):
+        earlier, later = pair["arms"]
+        without = [lens.at("readers", name, "mrmc_without", f"{later} - {earlier}") for name in names]
+        title = f"{titles[later]} − {titles[earlier]}"
+        rows.append(LeaveOneOutRow(title, "Difference", lens.at("comparisons", place, "mrmc"), without))
     return rows
 
 

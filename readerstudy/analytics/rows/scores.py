@@ -36,6 +36,25 @@ class AgreementRow:
 
 
 @dataclass(frozen=True)
+class ReferenceRow:
+    """One arm against the hidden reference, and its mean if every refusal were the worst score."""
+
+    title: str
+    difference: Printed
+    difference_both: Printed
+    as_worst: Printed
+
+
+@dataclass(frozen=True)
+class DetailRow:
+    """Agreement of one arm on each category, and of each pair of readers."""
+
+    title: str
+    categories: list[tuple[str, Printed]]
+    pairs: list[tuple[str, Printed]]
+
+
+@dataclass(frozen=True)
 class ComparisonRow:
     """Later arm minus earlier: the multi-reader analysis, and what holds for these readers only."""
 
@@ -76,6 +95,7 @@ COEFFICIENTS = {
     "icc_2_1": "ICC(2,1)",
     "icc_2_k": "ICC(2,k)",
 }
+PER_CATEGORY, PER_PAIR = "fleiss_kappa_per_category", "pairwise_weighted_kappa_quadratic"
 POOLED = "All arms pooled"
 POOLED_EXTENSION = "All arms of this extension pooled"
 
@@ -102,6 +122,36 @@ def opinions(document: Document) -> list[OpinionRow]:
                 paper_figures(arm),
             )
         )
+    return rows
+
+
+def against_reference(document: Document) -> list[ReferenceRow]:
+    """Every arm that was scored; without a hidden reference the differences say that there is none."""
+    lens = Lens(document)
+    return [
+        ReferenceRow(
+            arm["title"],
+            lens.at("difference_from_reference", arm["key"]),
+            lens.at("difference_from_reference", arm["key"], "slices_readers"),
+            lens.at("arms", arm["key"], "opinion", "mean_score_cannot_judge_as_worst"),
+        )
+        for arm in document["study"]["arms"]
+        if arm["key"] in document["arms"] and arm["role"] != "reference"
+    ]
+
+
+def details(document: Document) -> list[DetailRow]:
+    """Fleiss' kappa of each category, and the quadratic kappa of each pair of readers, per arm."""
+    lens, rows = Lens(document), []
+    for arm in document["study"]["arms"]:
+        path = ("arms", arm["key"], "agreement")
+        found = {name: lens.find(*path, name) for name in (PER_CATEGORY, PER_PAIR)}
+        if arm["key"] in document["arms"]:
+            cells = {
+                name: [(key, lens.at(*path, name, key)) for key in keys if key not in ("value", "undefined")]
+                for name, keys in found.items()
+            }
+            rows.append(DetailRow(arm["title"], cells[PER_CATEGORY], cells[PER_PAIR]))
     return rows
 
 
