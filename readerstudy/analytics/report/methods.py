@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from readerstudy.analytics.rows.designs import level_text
 from readerstudy.studies.protocol import ArmRule, Protocol
 
 DESIGNS = {
@@ -85,8 +86,7 @@ def _arms(arms: Sequence[ArmRule]) -> str:
 
 
 def _arm(arm: ArmRule) -> str:
-    units = {"CT": "share of the dose", "MR": "acceleration", "US": "dB signal-to-noise ratio"}
-    levels = ", ".join(f"{name} at {units.get(name, 'level')} {level:g}" for name, level in arm.levels.items())
+    levels = ", ".join(f"{name} at {level_text(level, name)}" for name, level in arm.levels.items())
     role = {"reference": "hidden reference", "anchor": "low anchor"}.get(arm.role, "")
     words = [word for word in (role, levels) if word]
     return arm.title + (f" ({'; '.join(words)})" if words else "")

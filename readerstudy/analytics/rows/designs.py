@@ -107,17 +107,26 @@ def ladders(document: Document) -> list[LadderTable]:
                 )
                 for place, rung in enumerate(found["rungs"])
             ]
-            limit = found["limit"]
-            held = (
-                f"{level_text(found['levels'][limit['arm']], modality)} ({titles[limit['arm']]}), "
-                f"margin {limit['margin']:g}"
-                if "arm" in limit
-                else limit["undefined"]
-            )
             tables.append(
-                LadderTable(method_title(document, found), modality, rows, lens.at(*path, "slope_per_doubling"), held)
+                LadderTable(
+                    method_title(document, found),
+                    modality,
+                    rows,
+                    lens.at(*path, "slope_per_doubling"),
+                    _limit(document, found, modality),
+                )
             )
     return tables
+
+
+def _limit(document: Document, found: Mapping[str, Any], modality: str) -> str:
+    """The furthest level that is not inferior, or why there is none, with arms by their titles."""
+    limit, titles = found["limit"], arm_titles(document)
+    if "arm" in limit:
+        level = level_text(found["levels"][limit["arm"]], modality)
+        return f"{level} ({titles[limit['arm']]}), margin {limit['margin']:g}"
+    first, comma, rest = limit["undefined"].partition(",")
+    return titles.get(first, first) + comma + rest
 
 
 def method_title(document: Document, ladder: Mapping[str, Any]) -> str:
@@ -132,4 +141,4 @@ def level_text(level: float, modality: str) -> str:
     """A level as one says it: a share of the dose, an acceleration, a signal-to-noise ratio."""
     if modality == "CT":
         return f"{100 * level:g} % dose"
-    return f"{level:g}×" if modality == "MR" else f"{level:g} dB"
+    return f"{level:g}x" if modality == "MR" else f"{level:g} dB"
