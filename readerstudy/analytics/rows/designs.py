@@ -126,7 +126,7 @@ def _limit(document: Document, found: Mapping[str, Any], modality: str) -> str:
         level = level_text(found["levels"][limit["arm"]], modality)
         return f"{level} ({titles[limit['arm']]}), margin {limit['margin']:g}"
     first, comma, rest = limit["undefined"].partition(",")
-    return titles.get(first, first) + comma + rest
+    return f"{titles.get(first, first)}{comma}{rest}"
 
 
 def method_title(document: Document, ladder: Mapping[str, Any]) -> str:
