@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from dataclasses import asdict, replace
@@ -13,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from readerstudy.accounts.models import User
+from readerstudy.accounts.tokens import digest
 from readerstudy.analytics.compute import document_text
 from readerstudy.analytics.exports import build_zip
 from readerstudy.analytics.inputs import Inputs, inputs_of
@@ -30,10 +30,6 @@ class ReviewError(ValueError):
     """Why there is no link, in one sentence that says what to do."""
 
 
-def hash_of(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 @transaction.atomic
 def make_review_link(snapshot: Snapshot, by: User, title: str, days: int) -> tuple[ReviewLink, str]:
     """A new link and its token, which is shown once; raises ``ReviewError``."""
@@ -44,7 +40,7 @@ def make_review_link(snapshot: Snapshot, by: User, title: str, days: int) -> tup
         raise ReviewError(f"A link lasts from 1 to {LONGEST_DAYS} days: choose a number between them.")
     token = secrets.token_urlsafe(32)
     link = ReviewLink.objects.create(
-        snapshot=snapshot, token_hash=hash_of(token), title=title.strip()[:200], made_by=by,
+        snapshot=snapshot, token_hash=digest(token), title=title.strip()[:200], made_by=by,
         expires_at=timezone.now() + timedelta(days=days),
     )  # fmt: skip
     data = {"snapshot": str(snapshot.pk), "expires": link.expires_at.isoformat()}
@@ -66,7 +62,7 @@ def usable_link(token: str) -> ReviewLink | None:
     """The link behind a token if it is neither over nor taken back; the opening is counted."""
     found = (
         ReviewLink.objects.select_related("snapshot__study")
-        .filter(token_hash=hash_of(token), revoked_at=None, expires_at__gt=timezone.now())
+        .filter(token_hash=digest(token), revoked_at=None, expires_at__gt=timezone.now())
         .first()
     )
     if found is not None:

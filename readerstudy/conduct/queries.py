@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from django.db.models import Aggregate, Count, Max, Min, OuterRef, Q, QuerySet, 
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
+from readerstudy.accounts.tokens import digest
 from readerstudy.audit.models import Entry
 from readerstudy.conduct.flags import Flags, flags_from
 from readerstudy.conduct.models import Invitation
@@ -207,13 +207,9 @@ def reserves_left(study: Study) -> int:
     return study.schedules.filter(reader=None).count()
 
 
-def hash_of(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def usable_invitation(token: str) -> Invitation | None:
     """The invitation of a link if it can still be used; why it can't is nobody's business."""
-    return open_invitations().filter(token_hash=hash_of(token)).select_related("study", "replaces").first()
+    return open_invitations().filter(token_hash=digest(token)).select_related("study", "replaces").first()
 
 
 def open_invitations() -> QuerySet[Invitation]:

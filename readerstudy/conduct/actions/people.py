@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from readerstudy.accounts.invitations import NewAccount, create_account
 from readerstudy.accounts.models import User
+from readerstudy.accounts.tokens import digest
 from readerstudy.audit.actions import record
 from readerstudy.conduct.actions.blinding import require_free
 from readerstudy.conduct.actions.transitions import mail_commitment
 from readerstudy.conduct.models import Invitation
-from readerstudy.conduct.queries import hash_of, usable_invitation
+from readerstudy.conduct.queries import usable_invitation
 from readerstudy.reading.models import Score
 from readerstudy.schedules.models import OrderSecret, Schedule, Session
 from readerstudy.studies.actions import StudyError, admit, hold, join, name_reader, require_state
@@ -55,7 +56,7 @@ def invite(
             _require_replaceable(study, replaces, reason)
     token = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
-        study=study, role=role, email=email, token_hash=hash_of(token), expires_at=timezone.now() + LIFETIME,
+        study=study, role=role, email=email, token_hash=digest(token), expires_at=timezone.now() + LIFETIME,
         made_by=by, replaces=replaces, reason=reason.strip() if replaces else "",
     )  # fmt: skip
     record(
@@ -92,7 +93,7 @@ def revoke_invitation(invitation: Invitation, by: User) -> None:
 @transaction.atomic
 def accept_invitation(token: str, person: User | NewAccount) -> tuple[Study, User]:
     """Use the link, once: an account where there is none, and the role. Raises ``InvitationGone``."""
-    known = Study.objects.filter(invitations__token_hash=hash_of(token))
+    known = Study.objects.filter(invitations__token_hash=digest(token))
     # The study's row first, as everywhere; where two presses queue up, the second finds the link used.
     study = Study.objects.select_for_update().filter(pk__in=known.values("pk")).first()
     invitation = usable_invitation(token)
