@@ -19,79 +19,73 @@ except ImportError:  # pragma: no cover - exercised by calling the NumPy functio
     njit = None
 
 
-def _samples(
-    angle: float, s: float, rows: int, cols: int, dy: float, dx: float, along_rows: bool
-) -> tuple[float, float, float]:
-    """First fractional index across the ray, its increment per step, and the step's length in mm."""
+def _crossing(angle: float, rows: int, cols: int, dy: float, dx: float, width: float) -> tuple[float, float, float]:
+    """Where a view's rays cross the grid lines along the main axis of the ray (Joseph 1982).
+
+    The fractional index across is ``start + step * line + stride * (bin - centre)``; a step along the ray measures
+    ``length`` mm. Gives (start, step, stride, length); rays within 45 degrees of the columns step over rows, the
+    others over columns.
+    """
     cos, sin = math.cos(angle), math.sin(angle)
     x0, y0 = (cols - 1) / 2.0, (rows - 1) / 2.0
-    if along_rows:
-        return (s - y0 * dy * sin) / cos / dx + x0, dy * sin / cos / dx, dy / abs(cos)
-    return y0 - (s + x0 * dx * cos) / sin / dy, dx * cos / sin / dy, dx / abs(sin)
+    if abs(cos) >= abs(sin):
+        return x0 - y0 * dy * sin / cos / dx, dy * sin / cos / dx, width / cos / dx, dy / abs(cos)
+    return y0 - x0 * dx * cos / sin / dy, dx * cos / sin / dy, -width / sin / dy, dx / abs(sin)
 
 
-def _line_sum(image: Array, start: float, slope: float, steps: int, across: int) -> float:
-    """Sum of linear interpolations along axis 0; samples outside the grid count as zero."""
-    total = 0.0
-    for k in range(steps):
-        position = start + slope * k
-        if position > -1.0 and position < across:
-            low = math.floor(position)
-            weight = position - low
-            if low >= 0:
-                total += (1.0 - weight) * image[k, low]
-            if low + 1 < across:
-                total += weight * image[k, low + 1]
-    return total
-
-
-def _line_spread(image: Array, start: float, slope: float, steps: int, across: int, value: float) -> None:
-    """Transpose of ``_line_sum``."""
-    for k in range(steps):
-        position = start + slope * k
-        if position > -1.0 and position < across:
-            low = math.floor(position)
-            weight = position - low
-            if low >= 0:
-                image[k, low] += (1.0 - weight) * value
-            if low + 1 < across:
-                image[k, low + 1] += weight * value
+def _bins_inside(first: float, stride: float, across: int, detectors: int) -> tuple[int, int]:
+    """The bins whose index ``first + stride * bin`` lies strictly between -1 and ``across``."""
+    low, high = (-1.0 - first) / stride, (across - first) / stride
+    if low > high:
+        low, high = high, low
+    return max(0, math.floor(low) + 1), min(detectors, math.ceil(high))
 
 
 if njit is not None:
-    _samples = njit(cache=True)(_samples)
-    _line_sum = njit(cache=True, fastmath=True)(_line_sum)
-    _line_spread = njit(cache=True)(_line_spread)
+    _crossing = njit(cache=True)(_crossing)
+    _bins_inside = njit(cache=True)(_bins_inside)
 
 
 def _project(image: Array, turned: Array, dy: float, dx: float, angles: Array, detectors: int, width: float) -> Array:
-    rows, cols = image.shape
+    # ``image`` and ``turned`` carry a column of zeros on either side, so that the inner loop needs no branch; it runs
+    # over the bins of one grid line, whose samples lie side by side in memory.
+    rows, cols = image.shape[0], turned.shape[0]
     sinogram = np.zeros((angles.size, detectors))
     for view in range(angles.size):
-        along_rows = abs(math.cos(angles[view])) >= abs(math.sin(angles[view]))
-        for bin_index in range(detectors):
-            s = (bin_index - (detectors - 1) / 2.0) * width
-            start, slope, length = _samples(angles[view], s, rows, cols, dy, dx, along_rows)
-            if along_rows:
-                sinogram[view, bin_index] = length * _line_sum(image, start, slope, rows, cols)
-            else:
-                sinogram[view, bin_index] = length * _line_sum(turned, start, slope, cols, rows)
+        start, step, stride, length = _crossing(angles[view], rows, cols, dy, dx, width)
+        grid = image if abs(math.cos(angles[view])) >= abs(math.sin(angles[view])) else turned
+        total = sinogram[view]
+        for line in range(grid.shape[0]):
+            first = start + step * line - stride * (detectors - 1) / 2.0
+            begin, end = _bins_inside(first, stride, grid.shape[1] - 2, detectors)
+            values = grid[line]
+            for bin_index in range(begin, end):
+                position = first + 1.0 + stride * bin_index
+                low = int(position)
+                weight = position - low
+                total[bin_index] += (1.0 - weight) * values[low] + weight * values[low + 1]
+        total *= length
     return sinogram
 
 
 def _project_adjoint(sinogram: Array, rows: int, cols: int, dy: float, dx: float, angles: Array, width: float) -> Array:
     detectors = sinogram.shape[1]
-    image, turned = np.zeros((rows, cols)), np.zeros((cols, rows))
+    image, turned = np.zeros((rows, cols + 2)), np.zeros((cols, rows + 2))
     for view in range(angles.size):
-        along_rows = abs(math.cos(angles[view])) >= abs(math.sin(angles[view]))
-        for bin_index in range(detectors):
-            s = (bin_index - (detectors - 1) / 2.0) * width
-            start, slope, length = _samples(angles[view], s, rows, cols, dy, dx, along_rows)
-            if along_rows:
-                _line_spread(image, start, slope, rows, cols, length * sinogram[view, bin_index])
-            else:
-                _line_spread(turned, start, slope, cols, rows, length * sinogram[view, bin_index])
-    return image + turned.T
+        start, step, stride, length = _crossing(angles[view], rows, cols, dy, dx, width)
+        grid = image if abs(math.cos(angles[view])) >= abs(math.sin(angles[view])) else turned
+        for line in range(grid.shape[0]):
+            first = start + step * line - stride * (detectors - 1) / 2.0
+            begin, end = _bins_inside(first, stride, grid.shape[1] - 2, detectors)
+            values = grid[line]
+            for bin_index in range(begin, end):
+                position = first + 1.0 + stride * bin_index
+                low = int(position)
+                weight = position - low
+                value = length * sinogram[view, bin_index]
+                values[low] += (1.0 - weight) * value
+                values[low + 1] += weight * value
+    return image[:, 1:-1] + turned[:, 1:-1].T
 
 
 def _back_project(sinogram: Array, rows: int, cols: int, dy: float, dx: float, angles: Array, width: float) -> Array:
@@ -112,7 +106,7 @@ def _back_project(sinogram: Array, rows: int, cols: int, dy: float, dx: float, a
 
 
 if njit is not None:
-    _project = njit(cache=True)(_project)
+    _project = njit(cache=True, fastmath=True)(_project)
     _project_adjoint = njit(cache=True)(_project_adjoint)
     _back_project = njit(cache=True, fastmath=True)(_back_project)
 
@@ -161,8 +155,8 @@ def project(image: Array, spacing: Spacing, angles: Array, detectors: int, width
     """Line integrals (views, detectors) of an image (rows, cols) with (row, column) ``spacing`` in mm."""
     if njit is None:
         return project_numpy(image, spacing, angles, detectors, width)
-    turned = np.ascontiguousarray(image.T)
-    return _project(image, turned, spacing[0], spacing[1], angles, detectors, width)
+    padded, turned = (np.pad(grid, ((0, 0), (1, 1))) for grid in (image, image.T))
+    return _project(padded, turned, spacing[0], spacing[1], angles, detectors, width)
 
 
 def project_adjoint(sinogram: Array, shape: tuple[int, int], spacing: Spacing, angles: Array, width: float) -> Array:
