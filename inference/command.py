@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train a method on an image pool (resumes by itself)")
     train.add_argument("method")
-    train.add_argument("--preset", default="light", choices=["light", "small", "paper"])
+    train.add_argument("--preset", default="small", choices=["small", "paper"])
     train.add_argument("--data", type=Path, required=True, help="folder of the pool, with manifest.csv")
     train.add_argument("--out", type=Path, required=True, help="folder for checkpoints, weights and card")
     train.add_argument("--steps", type=int, help="instead of the preset's number of steps")

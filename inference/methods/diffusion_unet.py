@@ -6,7 +6,7 @@ convolutions. The condition is concatenated with an indicator plane that says wh
 ``linear_skip``: the network models the residual x_0 - measurement. Its output is added, in units of its
 posterior deviation, to the posterior mean that a Gaussian prior N(measurement, spread^2) gives for x_0 after
 seeing x_t; epsilon follows from that estimate. ``spread`` is fixed per modality, because the residuals differ
-tenfold. An untrained network then already returns about the measurement, which is what makes light training
+tenfold. An untrained network then already returns about the measurement, which is what makes a short training
 possible. Without a condition the network sees the residual only, so guidance weighs what the image adds.
 """
 
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inference.data.preprocessing import (
+    RESIDUAL_RMS,
     IntensityMap,
     clip_physical,
     intensity_map,
@@ -37,9 +38,6 @@ from inference.methods.data_consistency import DataConsistency, data_consistency
 from inference.methods.register import file_sha256, weights_path
 from inference.methods.samplers import SAMPLERS, seeded_noise
 from inference.methods.schedule import Schedule
-
-# RMS of reference - measurement over the training pairs, network units: CT, MR, US at their default levels.
-RESIDUAL_RMS = (0.022, 0.194, 0.207)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,13 @@ def network_input(image: Tensor, modality: Tensor) -> Tensor:
     return torch.cat([image, planes], dim=1)
 
 
+def added_residual(x: Tensor, output: Tensor, spread: tuple[float, ...]) -> Tensor:
+    """The input image plus ``output`` in units of ``spread``, the usual residual of the modality in the planes of
+    ``x`` (B, 4, rows, cols): an output of the same size then means the same effort in every modality."""
+    scale = (x[:, 1:] * x.new_tensor(spread)[None, :, None, None]).sum(dim=1, keepdim=True)
+    return x[:, :1] + scale * output
+
+
 class ImageToImage:
     """A network that maps the degraded image to its reconstruction in one pass."""
 

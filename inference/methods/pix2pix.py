@@ -1,7 +1,7 @@
 """Pix2Pix (Isola et al. 2017): a U-Net generator of 8 levels and a 70x70 patch discriminator.
 
-``residual`` adds the generator's output to its input image, a deviation that lets light training start from
-the measurement; the ``paper`` preset leaves it off.
+``spread`` adds the generator's output (without tanh) to its input image, in units of each modality's usual
+residual: a deviation that lets a short training start from the measurement. The ``paper`` preset leaves it off.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inference.methods.image_to_image import ImageToImage
+from inference.methods.image_to_image import ImageToImage, added_residual
 
 MULTIPLIERS = (1, 2, 4, 8, 8, 8, 8, 8)
 DROPOUT_UPS = 3  # innermost up-sampling layers that drop out, the source of the generator's noise in training
@@ -26,8 +26,8 @@ class GeneratorConfig:
     in_channels: int = 4
     out_channels: int = 1
     features: int = 64
-    residual: bool = False
     dropout: float = 0.5
+    spread: tuple[float, float, float] | None = None
 
 
 def initialise(module: nn.Module) -> None:
@@ -90,8 +90,15 @@ class UNetGenerator(nn.Module):
         y = self.ups[-1](maps[-1])
         for level in range(len(maps) - 2, -1, -1):
             y = self.ups[level](torch.cat([maps[level], y], dim=1))
-        y = torch.tanh(y)
-        return x[:, : self.config.out_channels] + y if self.config.residual else y
+        if self.config.spread is not None:
+            return added_residual(x, y, self.config.spread)
+        return torch.tanh(y)
+
+
+def generator_config(values: Mapping[str, Any]) -> GeneratorConfig:
+    """A configuration from JSON, where tuples arrive as lists."""
+    arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return GeneratorConfig(**arguments)
 
 
 class PatchDiscriminator(nn.Module):
@@ -122,4 +129,4 @@ class Pix2Pix(ImageToImage):
     multiple = 256
 
     def build(self, config: Mapping[str, Any]) -> nn.Module:
-        return UNetGenerator(GeneratorConfig(**config))
+        return UNetGenerator(generator_config(config))

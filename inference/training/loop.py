@@ -22,7 +22,7 @@ from inference.training.pairs import Pair, RatedCase
 from inference.training.presets import Preset
 from inference.training.recipes import Recipe
 
-KID_MINIMUM = 64  # validation slices from which KID, not PSNR, picks the checkpoint
+KID_MINIMUM = 64  # validation slices from which KID, logged always, picks the checkpoint instead of PSNR
 Report = Callable[[int, int, str], None]
 
 
@@ -111,8 +111,9 @@ class Trainer:
         state.without_better = 0 if better else state.without_better + 1
         state.best_gain = max(gain, state.best_gain)
         row["gain"] = gain
-        if self.backbone is not None and len(self.cases) >= KID_MINIMUM:
+        if self.backbone is not None and len(self.cases) > 1:
             row["kid"] = self._kid(images)
+        if "kid" in row and len(self.cases) >= KID_MINIMUM:
             better = row["kid"] < state.best_kid
             state.best_kid = min(row["kid"], state.best_kid)
         if better or self.best is None:

@@ -16,6 +16,7 @@ from inference.data.split import Split, split_pool
 from inference.methods.base import Measurement
 from inference.physics.degrade import degrade, physics_version
 from inference.physics.levels import LEVELS
+from inference.training.presets import Preset
 
 MAXIMUM_ROTATION = 10.0  # degrees, applied to the reference before degradation
 Progress = Callable[[int, int, str], None]
@@ -33,7 +34,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Batch:
-    """float32 images (B, 1, crop, crop), one-hot modalities (B, 3) and class labels."""
+    """float32 images (B, 1, rows, columns), one-hot modalities (B, 3) and class labels."""
 
     degraded: NDArray[np.float32]
     reference: NDArray[np.float32]
@@ -85,13 +86,18 @@ def _pair(item: PoolSlice, realisation: int) -> Pair:
 
 
 def build_pairs(
-    pool: Path, cache: Path, realisations: int, display_limit: int, progress: Progress
+    pool: Path, cache: Path, settings: Preset, progress: Progress
 ) -> tuple[list[Pair], Split]:
-    """Pairs of all training slices; realisation 0 upright, later ones (not of display-only) rotated."""
+    """Pairs of all training slices; realisation 0 upright, later ones rotated."""
     slices = read_manifest(pool)
     split = split_pool(slices)
-    chosen = training_slices(slices, split, display_limit)
-    wanted = [(s, r) for r in range(realisations) for s in chosen if r == 0 or not s.display_only]
+    chosen = training_slices(slices, split, settings.display_limit)
+    wanted = [
+        (s, r)
+        for r in range(settings.realisations)
+        for s in chosen
+        if r < settings.display_realisations or not s.display_only
+    ]
     stamp = hashlib.sha256("|".join([physics_version, *(f"{s.path.name}:{r}" for s, r in wanted)]).encode()).hexdigest()
     path = cache / f"pairs-{stamp[:16]}.npz"
     if not path.is_file():
@@ -126,7 +132,7 @@ def _load(path: Path) -> list[Pair]:
         ]
 
 
-def draw_batch(pairs: list[Pair], size: int, crop: int, seed: int, step: int) -> Batch:
+def draw_batch(pairs: list[Pair], size: int, crop: tuple[int, int], seed: int, step: int) -> Batch:
     """The batch of one step, the same whenever that step is run: modalities in equal shares, crops, flips."""
     generator = np.random.default_rng((seed, step))
     chosen = [_crop(pair, crop, generator) for pair in chosen_pairs(pairs, size, step, generator)]
@@ -147,16 +153,16 @@ def chosen_pairs(pairs: list[Pair], size: int, step: int, generator: np.random.G
         yield candidates[generator.integers(len(candidates))]
 
 
-def _crop(pair: Pair, crop: int, generator: np.random.Generator) -> Pair:
+def _crop(pair: Pair, crop: tuple[int, int], generator: np.random.Generator) -> Pair:
     # Undersampling artefacts run along the columns and ultrasound comes from above: never rotated or
     # transposed here.
     images = [pair.degraded, pair.reference]
-    short = [max(0, crop - n) for n in images[0].shape]
+    short = [max(0, wanted - n) for wanted, n in zip(crop, images[0].shape, strict=True)]
     if any(short):
         widths = [(s // 2, s - s // 2) for s in short]
         images = [np.pad(image, widths, mode="symmetric") for image in images]
-    row, col = (int(generator.integers(n - crop + 1)) for n in images[0].shape)
-    images = [image[row : row + crop, col : col + crop] for image in images]
+    row, col = (int(generator.integers(n - wanted + 1)) for wanted, n in zip(crop, images[0].shape, strict=True))
+    images = [image[row : row + crop[0], col : col + crop[1]] for image in images]
     if generator.random() < 0.5:
         images = [image[:, ::-1] for image in images]
     return replace(pair, degraded=images[0], reference=images[1])

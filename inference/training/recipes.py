@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from inference.methods.base import Method
 from inference.methods.diffusion_unet import DiffusionUNet, DiffusionUNetMethod, diffusion_config
 from inference.methods.image_to_image import ImageToImage, network_input
-from inference.methods.pix2pix import GeneratorConfig, PatchDiscriminator, Pix2Pix, UNetGenerator
+from inference.methods.pix2pix import PatchDiscriminator, Pix2Pix, UNetGenerator, generator_config
 from inference.methods.register import validate_settings
 from inference.methods.restormer import Restormer, RestormerMethod, restormer_config
 from inference.metrics.features import Backbone, BackboneConfig, load_backbone
@@ -54,6 +54,7 @@ class Recipe:
 
     def draw(self, pairs: list[Pair], seed: int, step: int) -> Batch:
         """The batch of a step."""
+        assert self.preset.crop is not None  # a recipe for whole frames draws its own
         return draw_batch(pairs, self.preset.batch, self.preset.crop, seed, step)
 
     def step(self, batch: Batch) -> float:
@@ -89,7 +90,7 @@ def _around(method_class: type[ImageToImage], network: nn.Module, device: str) -
 class Pix2PixRecipe(Recipe):
     def build(self) -> None:
         values: dict[str, Any] = dict(self.preset.network)
-        self.network = UNetGenerator(GeneratorConfig(**values)).to(self.device)
+        self.network = UNetGenerator(generator_config(values)).to(self.device)
         self.config = values
         features = int(self.preset.options["discriminator"])
         self.discriminator = PatchDiscriminator(features=features).to(self.device)
@@ -145,6 +146,7 @@ class DiffusionRecipe(Recipe):
             modality,
             dropout=options["condition_dropout"],
             unit_weight=options["unit_weight"] > 0,
+            time_power=options.get("time_power", 1.0),
             backbone=self.backbone,
             perceptual=options.get("perceptual", 0.0),
         )

@@ -20,8 +20,6 @@ from inference.training.pairs import Pair, build_pairs, rated_cases
 from inference.training.presets import preset
 from inference.training.recipes import RECIPES
 
-VALIDATION_PER_PATIENT = {"light": 2, "small": 8, "paper": 10_000}
-
 
 def train(
     method: str, preset_name: str, pool: Path, out: Path, *, steps: int | None, device: str, seed: int = 0
@@ -31,9 +29,9 @@ def train(
     if steps is not None:
         settings = replace(settings, steps=steps, epochs=0)
     bar = ProgressBar()
-    pairs, split = build_pairs(pool, out, settings.realisations, settings.display_limit, bar)
+    pairs, split = build_pairs(pool, out, settings, bar)
     labels = sorted({pair.label for pair in pairs})
-    cases = rated_cases(pool, "validation", VALIDATION_PER_PATIENT[preset_name])
+    cases = rated_cases(pool, "validation", settings.validation)
     torch.manual_seed(seed)
     recipe = RECIPES[method](settings, device, labels)
     backbone = load_backbone(device) if (WEIGHTS / BACKBONE_FILE).is_file() and method != "fid_med" else None

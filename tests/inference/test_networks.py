@@ -9,7 +9,8 @@ from torch import nn
 from inference.methods.diffusion_unet import RESIDUAL_RMS, DiffusionConfig, DiffusionUNet
 from inference.methods.pix2pix import GeneratorConfig, PatchDiscriminator, UNetGenerator
 from inference.methods.restormer import MDTA, Restormer, RestormerConfig
-from inference.training.losses import epsilon_loss, l1
+from inference.training import losses
+from inference.training.losses import drawn_timesteps, epsilon_loss, l1
 
 
 def parameters(network: nn.Module) -> int:
@@ -86,7 +87,7 @@ def test_untrained_network_gives_the_gaussian_posterior(modality: int) -> None:
 def test_loss_of_an_untrained_network_is_one_at_every_noise_level(t: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The output is in units of the posterior deviation, also where the smallest spread meets the most noise."""
     network = small_diffusion()
-    monkeypatch.setattr(torch, "randint", lambda low, high, size, device: torch.full(size, t))
+    monkeypatch.setattr(losses, "drawn_timesteps", lambda batch, *_: torch.full((batch,), t))
     torch.manual_seed(t)
     for index, spread in enumerate(network.config.spread):
         condition = 2 * torch.rand(8, 1, 32, 32) - 1
@@ -94,6 +95,37 @@ def test_loss_of_an_untrained_network_is_one_at_every_noise_level(t: int, monkey
         modality = torch.eye(3)[index : index + 1].expand(8, 3)
         loss = epsilon_loss(network, reference, condition, modality, dropout=0.1, unit_weight=True)
         assert float(loss.detach()) == pytest.approx(1.0, abs=0.08)
+
+
+def test_a_higher_power_draws_low_noise_more_often() -> None:
+    torch.manual_seed(0)
+    uniform, squared = (drawn_timesteps(20_000, 1000, power, torch.device("cpu")) for power in (1.0, 2.0))
+    for drawn in (uniform, squared):
+        assert 0 <= int(drawn.min()) and int(drawn.max()) < 1000
+    assert float((uniform < 100).float().mean()) == pytest.approx(0.1, abs=0.01)
+    assert float((squared < 100).float().mean()) == pytest.approx(0.1**0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("key", ["pix2pix", "restormer"])
+def test_a_spread_scales_the_added_residual_by_modality(key: str) -> None:
+    """Ten times the spread of one modality: ten times its residual, the others as before."""
+    torch.manual_seed(0)
+    made = []
+    for spread in ((0.1, 0.2, 0.3), (1.0, 0.2, 0.3)):
+        network = (
+            UNetGenerator(GeneratorConfig(features=2, dropout=0.0, spread=spread))
+            if key == "pix2pix"
+            else Restormer(RestormerConfig(dim=8, blocks=(1, 1, 1, 1), refinement=1, spread=spread))
+        ).eval()
+        generator = torch.Generator().manual_seed(1)
+        for parameter in network.parameters():
+            parameter.data = 0.1 * torch.randn(parameter.shape, generator=generator)
+        image = torch.rand(2, 1, 256, 256, generator=generator)
+        planes = torch.eye(3)[:2, :, None, None].expand(2, 3, 256, 256)
+        with torch.inference_mode():
+            made.append(network(torch.cat([image, planes], dim=1)) - image)
+    assert torch.allclose(made[1][0], 10 * made[0][0], rtol=1e-3, atol=1e-5)
+    assert torch.allclose(made[1][1], made[0][1], atol=1e-6) and made[0][1].abs().max() > 0
 
 
 def test_without_the_skip_an_untrained_network_predicts_zero_noise() -> None:

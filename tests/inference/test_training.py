@@ -20,18 +20,19 @@ from inference.training.recipes import RECIPES
 from tests.inference.pool_factory import make_pool
 
 TINY: dict[str, Preset] = {
-    "pix2pix": Preset(1, 256, 1e-3, {"features": 2}, steps=4, options={"l1": 100.0, "discriminator": 4}),
-    "restormer": Preset(2, 32, 1e-3, {"dim": 8, "blocks": [1, 1, 1, 1], "refinement": 1}, steps=4),
+    "pix2pix": Preset(1, (256, 256), 1e-3, {"features": 2}, steps=4, options={"l1": 100.0, "discriminator": 4}),
+    "restormer": Preset(2, (32, 32), 1e-3, {"dim": 8, "blocks": [1, 1, 1, 1], "refinement": 1}, steps=4),
     "diffusion_unet": Preset(
         2,
-        32,
+        (32, 32),
         1e-3,
         {"features": 8, "blocks": 1},
         steps=4,
         options={"condition_dropout": 0.1, "unit_weight": 1.0},
     ),
-    "fid_med": Preset(2, 0, 1e-3, {"multiplier": 0.1}, steps=4),
+    "fid_med": Preset(2, None, 1e-3, {"multiplier": 0.1}, steps=4),
 }
+REALISED = replace(TINY["restormer"], realisations=2, display_realisations=1, display_limit=10)
 
 
 def silent(done: int, total: int, what: str) -> None:
@@ -46,8 +47,8 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pairs(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
     cache = tmp_path_factory.mktemp("cache")
-    made, _ = build_pairs(pool, cache, 2, 10, silent)
-    again, _ = build_pairs(pool, cache, 2, 10, silent)
+    made, _ = build_pairs(pool, cache, REALISED, silent)
+    again, _ = build_pairs(pool, cache, REALISED, silent)
     assert [p.degraded.tobytes() for p in made] == [p.degraded.tobytes() for p in again]
     return made
 
@@ -69,9 +70,10 @@ def test_pairs_hold_no_test_patient(pool: Path, pairs: list[Pair]) -> None:
 
 
 def test_batches_depend_on_seed_and_step_only(pairs: list[Pair]) -> None:
-    first, same = (draw_batch(pairs, 6, 48, 1, 5) for _ in range(2))
-    other = draw_batch(pairs, 6, 48, 1, 6)
+    first, same = (draw_batch(pairs, 6, (48, 40), 1, 5) for _ in range(2))
+    other = draw_batch(pairs, 6, (48, 40), 1, 6)
     assert first.degraded.tobytes() == same.degraded.tobytes() != other.degraded.tobytes()
+    assert first.degraded.shape == first.reference.shape == (6, 1, 48, 40)
     assert first.modality.sum(axis=0).tolist() == [2.0, 2.0, 2.0]
 
 
@@ -148,7 +150,7 @@ def test_it_stops_early_without_a_better_validation(pool: Path, pairs: list[Pair
 def test_command_trains_and_writes_a_card(
     pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(PRESETS, "restormer", {"light": replace(TINY["restormer"], steps=1)})
+    monkeypatch.setitem(PRESETS, "restormer", {"small": replace(TINY["restormer"], steps=1)})
     arguments = ["train", "restormer", "--data", str(pool), "--out", str(tmp_path)]
     assert main(arguments) == 0
     card = json.loads((tmp_path / "restormer.json").read_text())
@@ -160,7 +162,7 @@ def test_command_trains_and_writes_a_card(
 
 
 def test_unknown_names_say_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="choose one of light, small, paper"):
+    with pytest.raises(ValueError, match="choose one of small, paper"):
         preset("restormer", "huge")
     assert main(["train", "tv_recon", "--data", str(tmp_path), "--out", str(tmp_path)]) == 2
     assert "nothing to train for 'tv_recon'" in capsys.readouterr().err
