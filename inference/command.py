@@ -1,11 +1,11 @@
-"""The command line of ``inference``: train, card, degrade, reconstruct."""
+"""The command line of ``inference``: train, card, fit-baseline, benchmark, degrade, reconstruct."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,10 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("weights", type=Path)
     card.add_argument("--data", type=Path, required=True)
     card.add_argument("--per-patient", type=int, default=3)
+    baseline = commands.add_parser("fit-baseline", help="fit the benchmark's baseline on validation patients")
+    baseline.add_argument("output", type=Path, help="JSON file to write")
+    baseline.add_argument("--data", type=Path, required=True)
+    _add_benchmark(commands.add_parser("benchmark", help="measure all methods on held-out cases: Tables 3, 4, 6, 7"))
     degrade = commands.add_parser("degrade", help="degrade a .npy slice or stack in physical units")
     degrade.add_argument("--level", type=float, help="dose share, acceleration or SNR in dB")
     reconstruct = commands.add_parser("reconstruct", help="degrade .npy slices and reconstruct them")
@@ -47,11 +51,25 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _add_benchmark(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--cases", type=Path, required=True, help="folder of DICOM, or a pool folder with manifest.csv")
+    add("--out", type=Path, required=True, help="folder for tables, figures, montages and kept images")
+    add("--size", default="small", choices=["small", "paper"])
+    add("--device", default="cpu", help="cpu or cuda")
+    add("--tables", default="3,4,6,7", help="numbers of the tables to make")
+    add("--weights", type=Path, help="folder of METHOD.safetensors with their cards, instead of the shipped ones")
+    add("--per-patient", type=int, help="slices per patient, 0 for all (default: 3 on a CPU, else all)")
+    add("--matrix", type=int, default=0, help="resample references to this longer side (default: as they are)")
+    add("--repeats", type=int, default=50, help="timed slices per method for Table 6")
+    add("--step-slices", type=int, help="slices for Table 7 (default: 2 per modality on a CPU, else 16)")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 2 after one sentence on what is wrong."""
     options = parser().parse_args(arguments)
     try:
-        {"train": _train, "card": _card, "degrade": _degrade, "reconstruct": _reconstruct}[options.command](options)
+        COMMANDS[options.command](options)
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -87,6 +105,50 @@ def _card(options: argparse.Namespace) -> None:
 
     write_card(options.weights, options.data, options.per_patient, ProgressBar())
     print(options.weights.with_suffix(".md").read_text())
+
+
+def _fit_baseline(options: argparse.Namespace) -> None:
+    from inference.benchmark.baseline import fit_all, write_baselines
+    from inference.training.pairs import rated_cases
+
+    baselines = fit_all(rated_cases(options.data, "validation", 0))
+    write_baselines(options.output, baselines)
+    for modality, fitted in baselines.items():
+        print(f"{modality}: blur {fitted.sigma:g} pixels, {fitted.patients} patients, {fitted.slices} slices")
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from inference.benchmark.run import Options, run
+    from inference.progress import ProgressBar
+
+    cpu = options.device == "cpu"
+    try:
+        tables = tuple(int(number) for number in options.tables.split(","))
+    except ValueError as error:
+        raise ValueError(f"--tables {options.tables!r} are no numbers: write for example 3,4.") from error
+    for name in ("per_patient", "matrix", "step_slices"):
+        if (getattr(options, name) or 0) < 0:
+            raise ValueError(f"--{name.replace('_', '-')} can't be negative: give 0 or more.")
+    if options.repeats < 2:
+        raise ValueError("A median and a percentile need --repeats of 2 or more.")
+    text = run(
+        Options(
+            cases=options.cases,
+            out=options.out,
+            size=options.size,
+            device=options.device,
+            tables=tables,
+            weights=options.weights,
+            per_patient=(3 if cpu else 0) if options.per_patient is None else options.per_patient,
+            matrix=options.matrix,
+            repeats=options.repeats,
+            step_slices=(6 if cpu else 16) if options.step_slices is None else options.step_slices,
+            step_matrix=128 if cpu else options.matrix,
+        ),
+        ProgressBar(),
+    )
+    print(text)
+    print(f"Tables, figures and montages lie in {options.out}.")
 
 
 def _slices(path: Path) -> NDArray[np.float32]:
@@ -138,3 +200,13 @@ def _reconstruct(options: argparse.Namespace) -> None:
         images += method.reconstruct([replace(measurement, reference=references[i])], [measurement.seed])
         bar(i + 1, len(measurements), "reconstructing")
     np.save(options.output, np.stack(images))
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "train": _train,
+    "card": _card,
+    "fit-baseline": _fit_baseline,
+    "benchmark": _benchmark,
+    "degrade": _degrade,
+    "reconstruct": _reconstruct,
+}

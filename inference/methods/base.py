@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from pathlib import Path
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,14 +48,43 @@ class Method(Protocol):
     network_calls: int
 
     def reconstruct(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
-        """One float32 image in physical units per measurement; a result never depends on its batch mates."""
+        """One float32 image in physical units per measurement.
+
+        A result never depends on what its batch mates show; on a GPU its last digits may depend on how many they are.
+        """
         ...
 
 
-def load_method(key: str, settings: Mapping[str, object] | None = None, device: str = "cpu") -> Method:
-    """The method of the register, its settings checked and its weights loaded on ``device``."""
+@runtime_checkable
+class BatchedMethod(Method, Protocol):
+    """A method that takes several slices in one pass: at most ``batch_size``, which it halves where memory runs out."""
+
+    batch_size: int
+
+
+@runtime_checkable
+class UncertainMethod(Method, Protocol):
+    """A method that draws ``samples`` times per slice, as its setting of that name says, and knows their spread."""
+
+    samples: int
+
+    def reconstruct_with_deviation(
+        self, measurements: Sequence[Measurement], seeds: Sequence[int]
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """What ``reconstruct`` returns, and its standard deviation (n - 1) over the draws, in physical units.
+
+        Raises ``ValueError`` for fewer than two samples.
+        """
+        ...
+
+
+def load_method(
+    key: str, settings: Mapping[str, object] | None = None, device: str = "cpu", weights: Path | None = None
+) -> Method:
+    """The method of the register, its settings checked and its weights (or another file's) loaded on ``device``."""
     if key not in METHODS:
         raise unknown_method(key)
     module_name, _, class_name = METHODS[key].path.partition(":")
     factory = getattr(import_module(module_name), class_name)
-    return cast(Method, factory(validate_settings(key, settings or {}), device))
+    checked = validate_settings(key, settings or {})
+    return cast(Method, factory(checked, device) if weights is None else factory(checked, device, weights))

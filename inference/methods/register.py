@@ -140,7 +140,16 @@ def weights_sha256(key: str) -> str:
 def training_patients(key: str) -> frozenset[str]:
     """Source ids of every patient the weights were trained or selected on, from the machine-readable card."""
     path = weights_path(key)
-    if path is None:
-        return frozenset()
-    card = json.loads(path.with_suffix(".json").read_text())
+    return frozenset() if path is None else card_patients(path)
+
+
+def card_patients(weights: Path) -> frozenset[str]:
+    """Source ids of the training and validation patients in the card beside a weights file."""
+    path = weights.with_suffix(".json")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{weights.name} has no card {path.name} beside it, so nobody knows whom it was trained on: "
+            "make it with `python -m inference card`."
+        )
+    card = json.loads(path.read_text())
     return frozenset(card["training_patients"]) | frozenset(card["validation_patients"])

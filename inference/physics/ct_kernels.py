@@ -19,7 +19,9 @@ except ImportError:  # pragma: no cover - exercised by calling the NumPy functio
     njit = None
 
 
-def _crossing(angle: float, rows: int, cols: int, dy: float, dx: float, width: float) -> tuple[float, float, float]:
+def _crossing(
+    angle: float, rows: int, cols: int, dy: float, dx: float, width: float
+) -> tuple[float, float, float, float]:
     """Where a view's rays cross the grid lines along the main axis of the ray (Joseph 1982).
 
     The fractional index across is ``start + step * line + stride * (bin - centre)``; a step along the ray measures

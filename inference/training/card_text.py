@@ -15,27 +15,30 @@ TITLES = {
 CHOICES = {
     "pix2pix": (
         "U-Net generator of 8 levels (Isola et al. 2017), modality as three constant input planes. "
-        "Deviations: the generator's output is added to its input (residual), no dropout, the "
-        "discriminator is narrow, and the L1 of each modality is weighted by the inverse of its usual "
-        "residual."
+        "Deviations of the small preset: 16 features; the generator's output is added to its input in units "
+        "of each modality's usual residual, without tanh and dropout; a discriminator of half width; the L1 "
+        "of each modality is weighted by the inverse of its usual residual; beta1 0.5."
     ),
     "restormer": (
         "Transposed attention and gated feed-forward blocks (Zamir et al. 2022) in three encoder and three "
         "decoder levels around the latent level, our reading of '6-stage'; hidden widths are multiples of "
-        "8; global residual."
+        "8; global residual. Deviations of the small preset: dim 24 with fewer blocks; the residual is added in "
+        "units of what is usual in each modality, and its L1 weighted by the inverse; the last convolution "
+        "starts at zero; crops of full width instead of growing squares."
     ),
     "diffusion_unet": (
         "Epsilon-prediction over the linear 1,000-step schedule; levels at 2, 4, 8 and 16x with self-"
         "attention at 16x; FiLM time embedding; condition concatenated with an indicator, dropped in 10 % "
-        "of training images. Deviations of the light and small presets: epsilon is predicted through a linear "
+        "of training images. Deviations of the small preset: epsilon is predicted through a linear "
         "skip about the measurement, so the network models the residual, in units of a deviation fixed per "
         "modality (CT 0.022, MR 0.194, US 0.207 of a range of 2, the RMS residual of the training pairs); "
-        "without the condition it still sees that residual. All noise levels are weighted alike, no "
-        "perceptual term. The last of 10 steps visits t = 99, whose noise is far above CT's residual: CT "
-        "comes out close to the conditional mean."
+        "without the condition it still sees that residual. All noise levels are weighted alike, "
+        "timesteps are drawn as T u^2 (more of them at low noise), no perceptual term. The last of 10 or 20 "
+        "steps still visits a noise far above CT's residual: CT comes out close to the conditional mean, and "
+        "only many steps draw a sample of its noise."
     ),
     "fid_med": (
-        "Inception-V3 (Szegedy et al. 2016) at a quarter of its width, trained on modality-and-anatomy "
+        "Inception-V3 (Szegedy et al. 2016) at half of its width, trained on modality-and-anatomy "
         "labels and on telling references from degraded images of training patients; gain and gamma of MR "
         "and ultrasound varied in training; ships with the PCA to 32 dimensions fitted on training "
         "references."
@@ -43,11 +46,11 @@ CHOICES = {
 }
 
 LIMITS = (
-    "Research use only, not for diagnosis. A light training to make the whole chain run; a proper "
-    "training replaces it. MR training anatomy is brain and prostate: the one knee of the pool is for "
-    "testing only. MR k-space is retrospective from magnitude. 8-bit CT (a lung window of -1350 to 150 "
-    "HU is assumed) and 8-bit MR slices were used for training variety only, never for validation or "
-    "test. Few patients: read the SD and n."
+    "Research use only, not for diagnosis. A short training of small networks on few patients: enough to "
+    "compare how the methods behave, not to rank them as published. MR training anatomy is brain and "
+    "prostate: the one knee of the pool is for testing only. MR k-space is retrospective from magnitude. "
+    "8-bit CT (a lung window of -1350 to 150 HU is assumed) and 8-bit MR slices were used for training "
+    "variety only, never for validation or test. Few patients: read the SD and n."
 )
 
 CITATIONS = (
@@ -79,12 +82,13 @@ def _facts(card: Mapping[str, Any]) -> list[str]:
     trained = "CPU-trained" if card["device"].startswith("CPU") else "Trained on"
     network = ", ".join(f"{k} {v}" for k, v in card["network"].items())
     processor = f" ({card['cpu_seconds'] / 60:.0f} of processor time)" if card.get("cpu_seconds") else ""
-    size = f"crops of {card['crop']}" if card["crop"] else "whole frames"
+    size = "crops of {} x {}".format(*card["crop"]) if card["crop"] else "whole frames"
     return [
         f"- {trained} ({card['device']}, torch {card['torch']}), {card['seconds'] / 60:.0f} minutes "
         f"on a shared machine{processor}.",
         f"- Preset {card['preset']}: {card['steps']} steps, batch {card['batch']}, {size}, "
-        f"learning rate {card['learning_rate']:g} with cosine decay, EMA weights.",
+        f"learning rate {card['learning_rate']:g} with cosine decay, EMA weights"
+        f"{', picked by ' + card['chosen_by'] if card.get('chosen_by') else ''}.",
         f"- {card['parameters']:,} parameters ({network}), {card['bytes'] / 2**20:.2f} MiB in half precision.",
         f"- {card['training_slices']} training pairs, physics version {card['physics_version']}: "
         "quarter-dose CT, 6x MR, -6 dB ultrasound.",

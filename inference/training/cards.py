@@ -6,18 +6,17 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 
 from inference.data.pool import PoolSlice, read_manifest
 from inference.data.split import Split, source_ids
-from inference.methods.base import Method
+from inference.methods.base import load_method
 from inference.methods.checkpoints import load_into, read_weights
-from inference.methods.register import METHODS, file_sha256, validate_settings
+from inference.methods.register import file_sha256
 from inference.metrics.features import Backbone, BackboneConfig, network_image
 from inference.physics.degrade import PHYSICS_PARAMETERS, physics_version
 from inference.training.card_text import card_markdown
@@ -30,7 +29,8 @@ VARIANTS: dict[str, dict[str, dict[str, object]]] = {
     "restormer": {"default": {}, "without data consistency": {"data_consistency": False}},
     "diffusion_unet": {
         "10 steps, guidance 1": {"steps": 10, "guidance": 1.0},
-        "10 steps, guidance 2": {"steps": 10, "guidance": 2.0},
+        "20 steps, guidance 1": {"steps": 20, "guidance": 1.0},
+        "20 steps, guidance 2": {"steps": 20, "guidance": 2.0},
     },
 }
 Progress = Callable[[int, int, str], None]
@@ -65,6 +65,7 @@ def _facts(weights: Path, record: Mapping[str, Any], pool: Path) -> dict[str, ob
         **{k: record[k] for k in ("preset", "network", "steps", "batch", "crop", "learning_rate", "seconds")},
         **{k: record[k] for k in ("device", "torch", "training_slices", "labels", "best_validation_gain")},
         "cpu_seconds": record.get("cpu_seconds"),
+        "chosen_by": record.get("chosen_by", ""),
         "physics_version": physics_version,
         "physics": PHYSICS_PARAMETERS,
         "sources": _sources(chosen),
@@ -96,17 +97,10 @@ def _sources(slices: list[PoolSlice]) -> list[dict[str, object]]:
     ]
 
 
-def method_of(key: str, weights: Path, settings: Mapping[str, object], device: str = "cpu") -> Method:
-    """A registered method around another weights file than the shipped one."""
-    module_name, _, class_name = METHODS[key].path.partition(":")
-    factory = getattr(import_module(module_name), class_name)
-    return cast(Method, factory(validate_settings(key, settings), device, weights))
-
-
 def _method_gains(weights: Path, key: str, cases: list[RatedCase], progress: Progress) -> dict[str, dict[str, object]]:
     result: dict[str, dict[str, object]] = {}
     for name, settings in VARIANTS[key].items():
-        method = method_of(key, weights, settings)
+        method = load_method(key, settings, weights=weights)
         images = restore(method, cases, lambda done, total: progress(done, total, "evaluating on held-out"))
         result[name] = {modality: asdict(gain) for modality, gain in gains(cases, images).items()}
     return result

@@ -61,6 +61,15 @@ class Trainer:
         if (folder / "last.pt").is_file():
             self._restore()
 
+    @property
+    def chosen_by(self) -> str:
+        """What picked the weights, in words for the card; both validation figures stand in the history."""
+        if not any("gain" in row for row in self.state.history):
+            return "the last step (no images to validate)"
+        if len(self.cases) >= KID_MINIMUM and self.backbone is not None:
+            return f"the smallest KID on {len(self.cases)} validation slices"
+        return f"the largest PSNR on {len(self.cases)} validation slices (KID needs {KID_MINIMUM})"
+
     def run(self, report: Report, save_every: int = 100, stop_at: int | None = None) -> dict[str, Tensor]:
         """Train to the end (or to ``stop_at``, as a kill would); the EMA weights of the best validation."""
         started = time.monotonic() - self.state.seconds

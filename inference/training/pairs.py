@@ -85,9 +85,7 @@ def _pair(item: PoolSlice, realisation: int) -> Pair:
     return Pair(item.modality, pool_label(item), *halves)
 
 
-def build_pairs(
-    pool: Path, cache: Path, settings: Preset, progress: Progress
-) -> tuple[list[Pair], Split]:
+def build_pairs(pool: Path, cache: Path, settings: Preset, progress: Progress) -> tuple[list[Pair], Split]:
     """Pairs of all training slices; realisation 0 upright, later ones rotated."""
     slices = read_manifest(pool)
     split = split_pool(slices)
@@ -169,7 +167,7 @@ def _crop(pair: Pair, crop: tuple[int, int], generator: np.random.Generator) -> 
 
 
 def rated_cases(pool: Path, part: str, per_patient: int) -> list[RatedCase]:
-    """Up to ``per_patient`` evenly spaced slices of every patient of a part, at the default level."""
+    """Up to ``per_patient`` (0: all) evenly spaced slices of every patient of a part, at the default level."""
     slices = read_manifest(pool)
     split = split_pool(slices)
     rated = [s for s in slices if not s.display_only and split.part(s.patient) == part]
@@ -180,7 +178,7 @@ def rated_cases(pool: Path, part: str, per_patient: int) -> list[RatedCase]:
         patients.setdefault(item.patient, []).append(index)
     cases = []
     for patient, indices in patients.items():
-        count = min(per_patient, len(indices))
+        count = min(per_patient or len(indices), len(indices))
         for position in ((np.arange(count) + 0.5) / count * len(indices)).astype(int):
             i = indices[position]
             item = rated[i]

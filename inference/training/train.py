@@ -14,6 +14,7 @@ from inference.methods.checkpoints import save_weights
 from inference.methods.register import WEIGHTS
 from inference.metrics.features import BACKBONE_FILE, Backbone, load_backbone, principal_components
 from inference.progress import ProgressBar
+from inference.training.curves import curves_svg
 from inference.training.frames import draw_frames
 from inference.training.loop import Trainer
 from inference.training.pairs import Pair, build_pairs, rated_cases
@@ -56,10 +57,13 @@ def train(
         "device": _device_name(device),
         "torch": torch.__version__,
         "best_validation_gain": trainer.state.best_gain if np.isfinite(trainer.state.best_gain) else None,
+        "chosen_by": trainer.chosen_by,
         "history": trainer.state.history,
         "split": split.as_json(),
     }
     path.with_suffix(".training.json").write_text(json.dumps(record, indent=1) + "\n")
+    title = f"{method}, preset {preset_name}, {trainer.state.step} steps"
+    path.with_suffix(".svg").write_text(curves_svg(title, trainer.state.history))
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import torch
 from inference.command import main
 from inference.data.split import HELD_OUT
 from inference.methods.checkpoints import read_weights, save_weights
+from inference.training.curves import curves_svg
 from inference.training.ema import EMA
 from inference.training.loop import Trainer
 from inference.training.pairs import Pair, build_pairs, draw_batch, rated_cases
@@ -154,11 +156,25 @@ def test_command_trains_and_writes_a_card(
     arguments = ["train", "restormer", "--data", str(pool), "--out", str(tmp_path)]
     assert main(arguments) == 0
     card = json.loads((tmp_path / "restormer.json").read_text())
+    assert card["crop"] == [32, 32] and "largest PSNR on 6 validation slices" in card["chosen_by"]
+    assert (tmp_path / "restormer.svg").read_text().startswith("<svg")
     assert not set(card["training_patients"]) & set(card["test_patients"])
     assert "A002304" not in card["training_patients"]
     assert card["gain"]["default"]["CT"]["patients"] == 1
     text = capsys.readouterr().out
     assert "CPU-trained" in text and "| default | CT |" in text and "undefined" in text
+
+
+def test_curves_show_both_validation_figures_and_mark_the_best() -> None:
+    history = [{"step": float(s), "loss": 1.0 / s, "gain": -((s - 20) ** 2), "kid": 0.1 * s} for s in (10, 20, 30)]
+    svg = curves_svg("a & b", history)
+    root = ElementTree.fromstring(svg)
+    names = [element.text for element in root.iter() if element.tag.endswith("text")]
+    assert {"loss", "validation gain (dB)", "validation KID", "a & b"} <= set(names)
+    gain = list(root.iter("{http://www.w3.org/2000/svg}circle"))[1]
+    line = list(root.iter("{http://www.w3.org/2000/svg}polyline"))[3].attrib["points"].split()
+    assert f"{gain.attrib['cx']},{gain.attrib['cy']}" == line[1]
+    assert ElementTree.fromstring(curves_svg("none", [])) is not None
 
 
 def test_unknown_names_say_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
