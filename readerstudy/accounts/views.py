@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from readerstudy.accounts.models import User
+from readerstudy.accounts.outages import RETRY_SECONDS, outage_of
 
 
 class SignedInRequest(HttpRequest):
@@ -68,8 +71,23 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    context = {
-        "title": _("Something went wrong here"),
-        "sentence": _("Nothing that was saved is lost. Try again in a minute."),
-    }
-    return render(request, "error.html", context, status=500)
+    """The last page: an outage below the product says so, and programs get the sentence as JSON."""
+    outage = outage_of(sys.exc_info()[1])
+    title = outage.title if outage else _("Something went wrong here")
+    sentence = outage.sentence if outage else _("Nothing that was saved is lost. Try again in a minute.")
+    status = outage.status if outage else 500
+    response: HttpResponse
+    if _wants_json(request):
+        words = f"{title}. {sentence}"
+        response = JsonResponse({"error": words, "detail": words}, status=status)
+    else:
+        response = render(request, "error.html", {"title": title, "sentence": sentence}, status=status)
+    if outage:
+        response["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/") or request.get_preferred_type(["text/html", "application/json"]) == (
+        "application/json"
+    )
