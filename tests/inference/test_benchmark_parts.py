@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from inference.benchmark.baseline import Baseline, fit, read_baselines, write_baselines
-from inference.benchmark.cases import BenchmarkCase, load_cases
+from inference.benchmark.cases import BenchmarkCase
 from inference.benchmark.fidelity_tables import (
     DisagreementError,
     Measured,
@@ -25,8 +25,7 @@ from inference.benchmark.fidelity_tables import (
 from inference.benchmark.latency import latency_anova
 from inference.physics.degrade import degrade
 from inference.training.pairs import RatedCase
-from tests.inference.dicom_factory import dataset, head_ct, save
-from tests.inference.pool_factory import grey, make_pool
+from tests.inference.pool_factory import grey
 
 METHODS = ("tv_recon", "pix2pix", "restormer", "diffusion_unet")
 
@@ -134,30 +133,3 @@ def test_latency_is_analysed_with_and_without_equal_variances() -> None:
     found = latency_anova(samples)
     assert found["classic"]["F"] == pytest.approx(stats.f_oneway(*samples.values()).statistic)
     assert found["welch"]["df_denom"] < found["classic"]["df_denom"] == 116
-
-
-def test_dicom_is_benchmarked_under_pseudonyms(tmp_path: Path) -> None:
-    for number in range(3):
-        save(dataset("CT", head_ct(seed=number), number, PatientID="Secret^Name"), tmp_path / f"{number}.dcm")
-    found = load_cases(tmp_path, frozenset(), 2)
-    assert len(found.cases) == 2 and {c.modality for c in found.cases} == {"CT"}
-    assert all("Secret" not in c.patient + c.name for c in found.cases)
-    with pytest.raises(ValueError, match="No case is left"):
-        load_cases(tmp_path, frozenset({"set-Secret^Name"}), 0)
-
-
-def test_a_flat_slice_is_left_out_and_its_mates_are_kept(tmp_path: Path) -> None:
-    for number in range(3):
-        pixels = head_ct(seed=number) if number else np.zeros((64, 64), np.int16)
-        save(dataset("CT", pixels, number), tmp_path / f"{number}.dcm")
-    found = load_cases(tmp_path, frozenset(), 0)
-    assert len(found.cases) == 2 and list(found.left_out.values()) == [
-        "every pixel is the same, so no metric is defined"
-    ]
-
-
-def test_references_are_resampled_before_they_are_degraded(tmp_path: Path) -> None:
-    found = load_cases(make_pool(tmp_path), frozenset({"ct-b"}), 1, matrix=40)
-    assert {c.reference.shape for c in found.cases} == {(40, 35)}
-    assert all(c.measurement.degraded.shape == (40, 35) for c in found.cases)
-    assert found.left_out["ct-b"].startswith("in the training") and "display-ct" in found.left_out
