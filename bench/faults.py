@@ -31,6 +31,8 @@ ROWS: dict[int, Callable[[Path, Servers, bool], dict[str, Figure]]] = {
     2: paced.burst,
     3: paced.many_readers,
     4: kills.web_server,
+    5: kills.database_and_broker,
+    6: kills.worker,
 }
 
 

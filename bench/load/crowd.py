@@ -133,6 +133,7 @@ class Crowd:
 
     def lost_and_duplicated(self) -> tuple[int, int, list[str]]:
         """Acknowledged answers without their event, events beyond one per key, and faults of the chain."""
+        self.installation.renew_tool()
         found = self.installation.ask("scores", self.study)
         keys = found["keys"]
         acknowledged = {key for person in self.people for key in person.acknowledged}
@@ -159,6 +160,7 @@ def crowd(
     folder: Path, readers: int, slices: int, side: int, database: str = "", broker: str = "", *up: str
 ) -> Iterator[Crowd]:
     """An installation of its own in ``folder`` (on its own new database of the server, if one is named)."""
+    folder.mkdir(exist_ok=True)
     say(f"Opening a study for {readers} readers, {slices} slices x 4 arms ...")
     if database:
         with own_database(database) as url:

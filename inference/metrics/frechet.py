@@ -67,12 +67,15 @@ def fid_med(
     dimensions: int = 32,
     draws: int = 200,
     seed: int = 0,
+    *,
+    allow_small: bool = False,
 ) -> FidMed:
     """Frechet distance in the first ``dimensions`` columns (projected features); row i of both sets is one
     slice.
 
     ``patients`` names the patient of each row: whole patients are drawn with replacement, together for both
-    sets.
+    sets. Raises ValueError for sets whose covariance can't have full rank (no more slices than dimensions) or that
+    show one patient only, unless ``allow_small``; the result is marked then.
     """
     x, y = _pair(features_reference, features_arm)
     if len(x) != len(y) or len(x) != len(patients):
@@ -82,6 +85,11 @@ def fid_med(
         )
     x, y = x[:, :dimensions], y[:, :dimensions]
     n_patients = len(set(patients))
+    if not allow_small and (len(x) <= x.shape[1] or n_patients < 2):
+        raise ValueError(
+            f"{len(x)} slices of {n_patients} patients are too few for FID-Med in {x.shape[1]} dimensions: give more "
+            f"than {x.shape[1]} slices of two patients or more, or allow small sets and read the mark."
+        )
     samples = [frechet_distance(x[rows], y[rows]) for rows in patient_draws(patients, draws, seed)]
     low, high = np.percentile(samples, [2.5, 97.5]) if samples else (np.nan, np.nan)
     value = frechet_distance(x, y)

@@ -92,7 +92,8 @@ def _line(arm: str, modality: str, pairs: Sequence[FeaturePair], simulated: int)
         return SetLine(arm, modality, None, None, None, None, len(pairs), n_patients, reason, simulated)
     if len(frozenset().union(*(pair.networks for pair in pairs))) > 1:
         return SetLine(arm, modality, None, None, None, None, len(pairs), n_patients, MIXED, simulated)
-    made = fid_med(np.stack([pair.reference for pair in pairs]), np.stack([pair.image for pair in pairs]), patients)
+    references, images = (np.stack(rows) for rows in zip(*((p.reference, p.image) for p in pairs), strict=True))
+    made = fid_med(references, images, patients, allow_small=True)  # the page shows the mark
     low, high = (made.ci_low, made.ci_high) if n_patients >= MINIMUM_PATIENTS else (None, None)
     return SetLine(
         arm, modality, _number(made.value), _number(low), _number(high), _number(made.kid), made.n,

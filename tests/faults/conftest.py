@@ -47,6 +47,12 @@ class Installation:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
+    def renew_tool(self) -> None:
+        """Another tool, for when the database's death has broken the first one's connection."""
+        self.tool.kill()
+        self.tool.communicate()
+        self.tool = self.start_tool()
+
     def ask(self, verb: str, *arguments: Any, tool: subprocess.Popen[str] | None = None) -> Any:
         tool = tool or self.tool
         assert tool.stdin is not None and tool.stdout is not None

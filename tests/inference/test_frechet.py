@@ -70,8 +70,18 @@ def test_fid_med_has_an_interval_and_is_marked_when_small() -> None:
     assert result.ci_low <= result.value <= result.ci_high + 1e-9
     few = fid_med(reference, reference, [f"p{i % 12}" for i in range(60)])
     assert "60 slices are too few for 32 dimensions" in few.marked
-    lone = fid_med(reference, reference, ["p"] * 60, dimensions=4)
+    lone = fid_med(reference, reference, ["p"] * 60, dimensions=4, allow_small=True)
     assert "1 patients are too few for an interval" in lone.marked
+
+
+@pytest.mark.parametrize(("slices", "patients"), [(32, 8), (8, 4), (40, 1)])
+def test_sets_too_small_are_refused_unless_told_and_marked_then(slices: int, patients: int) -> None:
+    generator = np.random.default_rng(0)
+    reference, made = generator.standard_normal((2, slices, 32))
+    names = [f"p{i % patients}" for i in range(slices)]
+    with pytest.raises(ValueError, match=f"{slices} slices of {patients} patients are too few for FID-Med in 32"):
+        fid_med(reference, made, names)
+    assert "too few" in fid_med(reference, made, names, draws=2, allow_small=True).marked
 
 
 def test_same_seed_same_interval() -> None:
