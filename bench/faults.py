@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.load import kills, paced
+from bench.load import hostile, kills, paced
 from bench.report import Figure, main
 from bench.room.world import say
 
@@ -33,6 +33,7 @@ ROWS: dict[int, Callable[[Path, Servers, bool], dict[str, Figure]]] = {
     4: kills.web_server,
     5: kills.database_and_broker,
     6: kills.worker,
+    10: hostile.uploads,
 }
 
 

@@ -45,6 +45,15 @@ def open_crowd(readers: int, slices: int, side: int) -> dict[str, Any]:
     return {"study": str(study.pk), "readers": found}
 
 
+def open_desk() -> dict[str, Any]:
+    """A coordinator's cookie and a source to upload under."""
+    from readerstudy.cases.models import Source
+    from tests.factories import make_user
+
+    source = Source.objects.create(name="Hostile")
+    return {"cookie": cookie_of(make_user(may_coordinate=True)), "source": source.pk}
+
+
 def cookie_of(person: Any) -> str:
     """A session signed in as by the form, without the cost of 200 password hashes, and a CSRF cookie beside it."""
     from django.conf import settings
@@ -86,6 +95,7 @@ if __name__ == "__main__":
     verbs: dict[str, Callable[..., Any]] = {
         "prepare": room.prepare,
         "crowd": open_crowd,
+        "desk": open_desk,
         "scores": room.scores,
         "write": write,
     }
