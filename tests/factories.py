@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import uuid4
 import numpy as np
 
 from readerstudy.accounts.models import User
-from readerstudy.cases import store
+from readerstudy.cases import queries, store
 from readerstudy.cases.models import Case, Patient, Slice, Source
 from readerstudy.conduct.actions import open_study
 from readerstudy.reading.actions import Given, record_answer, sign_session, start_session
@@ -19,6 +20,7 @@ from readerstudy.reconstructions.actions import physics_hash
 from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
 from readerstudy.reconstructions.queries import settings_hash
 from readerstudy.reconstructions.recording import counted
+from readerstudy.reconstructions.uncertainty import keep_map, samples_of
 from readerstudy.schedules.models import Presentation, Schedule, Session
 from readerstudy.studies import protocol as protocols
 from readerstudy.studies.actions import add_member, create_study
@@ -64,26 +66,35 @@ def make_case(modality: str = "CT", slices: int = 2, pseudonym: str = "") -> Cas
     return case
 
 
-def make_run(case: Case, method: str, *, ssim: float = 0.8) -> Run:
-    """A finished run whose pixels differ per method and slice."""
+def make_run(case: Case, method: str, *, ssim: float = 0.8, settings: Mapping[str, Any] | None = None) -> Run:
+    """A finished run whose pixels differ per method and slice; SD maps too where the settings ask for samples."""
     level = None if method == "reference" else LEVELS[case.modality]
     measurement, _ = Measurement.objects.get_or_create(
         case=case, level=level, physics=physics_hash(), defaults={"seed": 1}
     )
     run = Run.objects.create(
-        measurement=measurement, method=method, version="1", settings_hash=settings_hash(method, {}),
-        weights_hash=f"weights-{method}",
+        measurement=measurement, method=method, version="1", settings_hash=settings_hash(method, settings or {}),
+        weights_hash=f"weights-{method}", settings=dict(settings or {}),
     )  # fmt: skip
     with counted(run):
         for row in case.slices.all():
             generator = np.random.default_rng([row.pk, *method.encode()])
             pixels = generator.integers(0, 256, (SIDE, SIDE)).astype("<u2").tobytes()
             features = generator.normal(size=32).astype("<f4").tobytes()
-            Reconstruction.objects.create(
+            made = Reconstruction.objects.create(
                 run=run, slice=row, pixels=store.put(pixels), features=store.put(features), psnr=30.0,
                 ssim=ssim, nmse=0.01, latency_ms=5.0,
             )  # fmt: skip
+            if samples_of(run) > 1:
+                add_map(made, generator)
     return run
+
+
+def add_map(made: Reconstruction, generator: np.random.Generator) -> None:
+    """An SD map beside a reconstruction, up to 20 units."""
+    deviation = generator.uniform(0, 20, (SIDE, SIDE)).astype(np.float32)
+    kept = keep_map(deviation, queries.values(made.slice), made.slice.case)
+    Reconstruction.objects.filter(pk=made.pk).update(**kept)
 
 
 def make_protocol(**changes: Any) -> protocols.Protocol:
@@ -134,8 +145,8 @@ def make_draft(**changes: Any) -> World:
     for modality in ("CT", "MR", "US"):
         for _ in range(2):
             case = make_case(modality, slices=2)
-            for method in {"reference", *(arm.method for arm in protocol.arms)}:
-                make_run(case, method)
+            for method, settings in {"reference": {}, **{arm.method: arm.settings for arm in protocol.arms}}.items():
+                make_run(case, method, settings=settings)
     study = create_study(protocol, coordinator)
     add_member(study, second, "coordinator", coordinator)
     add_member(study, analyst, "analyst", coordinator)

@@ -6,12 +6,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.methods.register import METHODS, unknown_method, validate_settings
+
+if TYPE_CHECKING:
+    from inference.physics.ct import Geometry
+
+
+@dataclass(frozen=True)
+class Projections:
+    """Noisy line integrals, float32 (views, detectors), dimensionless, as sampled by ``geometry``; ``spacing`` is
+    the (row, column) mm of the image they were taken of.
+    """
+
+    line_integrals: NDArray[np.float32]
+    geometry: Geometry
+    spacing: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -21,7 +35,8 @@ class Measurement:
     ``degraded``: float32 (rows, cols) in physical units (CT HU, MR magnitude, US grey 0..255).
     ``pixel_spacing``: (row, column) mm. ``level``: CT dose share, MR acceleration, US SNR in dB. ``k_space``
     (rows, cols) and ``mask`` (cols,): MR only, unmeasured lines zero. ``parameters``: what the methods text
-    needs. ``reference`` is set only for methods registered with ``needs_reference``.
+    needs. ``reference`` is set only for methods registered with ``needs_reference``, ``projections`` (CT, about
+    4 MiB at 512 x 512) only where asked for.
     """
 
     degraded: NDArray[np.float32]
@@ -34,6 +49,7 @@ class Measurement:
     mask: NDArray[np.bool_] | None
     parameters: Mapping[str, object]
     reference: NDArray[np.float32] | None = None
+    projections: Projections | None = None
 
 
 class Method(Protocol):

@@ -24,19 +24,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inference.data.preprocessing import (
-    RESIDUAL_RMS,
-    IntensityMap,
-    clip_physical,
-    intensity_map,
-    one_hot,
-    pad_to_multiple,
-)
+from inference.data.preprocessing import RESIDUAL_RMS, IntensityMap
 from inference.methods.base import Measurement
+from inference.methods.batching import NetworkSlice, batch_size_for, in_batches, network_slice, stacked
 from inference.methods.checkpoints import load_into, read_weights
 from inference.methods.data_consistency import DataConsistency, data_consistency_of
 from inference.methods.register import file_sha256, weights_path
-from inference.methods.samplers import SAMPLERS, seeded_noise
+from inference.methods.samplers import SAMPLERS, batched_noise
 from inference.methods.schedule import Schedule
 
 
@@ -187,6 +181,15 @@ def diffusion_config(values: Mapping[str, Any]) -> DiffusionConfig:
     return DiffusionConfig(**arguments)
 
 
+@dataclass(frozen=True)
+class Draw:
+    """One sample to draw of one slice."""
+
+    slice: NetworkSlice
+    seed: int
+    consistency: DataConsistency | None
+
+
 class DiffusionUNetMethod:
     """Samples the network with classifier-free guidance: epsilon_u + w (epsilon_c - epsilon_u)."""
 
@@ -213,11 +216,12 @@ class DiffusionUNetMethod:
         return method
 
     def _configure(self, settings: Mapping[str, Any], device: str) -> None:
-        self.settings, self.device = settings, device
+        self.settings, self.device, self.batch_size = settings, device, batch_size_for(device)
+        self.samples: int = settings["samples"]
         self.schedule = Schedule()
         self.timesteps = self.schedule.trailing(settings["steps"], settings["start"])
         guided = sum(self._guided(t) for t in self.timesteps)
-        self.network_calls = settings["samples"] * (len(self.timesteps) + guided)
+        self.network_calls = self.samples * (len(self.timesteps) + guided)
         self.sampler = f"{settings['sampler']}, {len(self.timesteps)} steps, guidance {settings['guidance']:g}"
 
     def _guided(self, t: int) -> bool:
@@ -226,50 +230,64 @@ class DiffusionUNetMethod:
 
     def reconstruct(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
         """One sample (or the mean of ``samples``) per slice."""
-        return [self.mean_and_deviation(m, s)[0] for m, s in zip(measurements, seeds, strict=True)]
+        return [_mean(draws) for draws in self._drawn(measurements, seeds)]
+
+    def reconstruct_with_deviation(
+        self, measurements: Sequence[Measurement], seeds: Sequence[int]
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Mean and standard deviation (n - 1) over the draws of each slice, in physical units."""
+        if self.samples < 2:
+            raise ValueError("One draw has no deviation: set samples to 2 or more.")
+        return [
+            (_mean(draws), draws.std(axis=0, ddof=1, dtype=np.float64).astype(np.float32))
+            for draws in self._drawn(measurements, seeds)
+        ]
+
+    def _drawn(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
+        """Per slice its draws (samples, rows, cols); draws of one slice and of several share batches."""
+        draws = [draw for m, seed in zip(measurements, seeds, strict=True) for draw in self._draws_of(m, seed)]
+        images = in_batches(self, draws, lambda draw: draw.slice.padded.shape, self._sample)
+        return [np.stack(images[start : start + self.samples]) for start in range(0, len(images), self.samples)]
+
+    def _draws_of(self, measurement: Measurement, seed: int) -> list[Draw]:
+        prepared = network_slice(measurement, 16)
+        consistency = data_consistency_of(measurement, self.device) if self.settings["data_consistency"] else None
+        return [Draw(prepared, seed + 7919 * number, consistency) for number in range(self.samples)]
 
     @torch.inference_mode()
-    def mean_and_deviation(
-        self, measurement: Measurement, seed: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and standard deviation over ``samples`` draws, in physical units (deviation 0 for one)."""
-        draws = [self._sample(measurement, seed + 7919 * i) for i in range(self.settings["samples"])]
-        stack = np.stack(draws)
-        return stack.mean(axis=0, dtype=np.float64).astype(np.float32), stack.std(axis=0).astype(np.float32)
-
-    def _sample(self, measurement: Measurement, seed: int) -> NDArray[np.float32]:
-        scale = intensity_map(measurement.modality, measurement.degraded)
-        padded, inside = pad_to_multiple(scale.normalise(measurement.degraded), 16)
-        condition = torch.from_numpy(padded)[None, None].to(self.device)
-        modality = torch.from_numpy(one_hot(measurement.modality))[None].to(self.device)
-        noise = seeded_noise(tuple(condition.shape), seed, self.device)
-        consistency = data_consistency_of(measurement, self.device) if self.settings["data_consistency"] else None
+    def _sample(self, draws: Sequence[Draw]) -> list[NDArray[np.float32]]:
+        """One image per draw; the noise and the data consistency are each draw's own."""
+        condition, modality = stacked([draw.slice for draw in draws], self.device)
+        noise = batched_noise((1, *condition.shape[1:]), [draw.seed for draw in draws], self.device)
 
         def denoise(x: Tensor, t: int) -> Tensor:
             x0 = self._estimate(x, t, condition, modality)
-            if consistency is not None:
-                x0[0, 0][inside] = self._consistent(x0[0, 0][inside], consistency, scale)
+            for image, draw in zip(x0[:, 0], draws, strict=True):
+                if draw.consistency is not None:
+                    inside = draw.slice.inside
+                    image[inside] = self._consistent(image[inside], draw.consistency, draw.slice.scale)
             return x0
 
         first = self.timesteps[0]
         x = self.schedule.sigma(first) * noise()
         if self.settings["start"] < self.schedule.steps:
             x = x + self.schedule.alpha(first) * condition
-        sample = SAMPLERS[self.settings["sampler"]](x, self.timesteps, self.schedule, denoise, noise)
-        image = scale.denormalise(sample[0, 0][inside].float().cpu().numpy())
-        return clip_physical(image, measurement.modality)
+        samples = SAMPLERS[self.settings["sampler"]](x, self.timesteps, self.schedule, denoise, noise)
+        images = samples[:, 0].float().cpu().numpy()
+        return [draw.slice.physical(image) for draw, image in zip(draws, images, strict=True)]
 
     def _estimate(self, x: Tensor, t: int, condition: Tensor, modality: Tensor) -> Tensor:
-        """The guided estimate of x_0, clipped to the data range."""
+        """The guided estimate of x_0, clipped to the data range; guidance doubles the pass."""
         guided = self._guided(t)
         count = 2 if guided else 1
-        present = torch.tensor([1.0, 0.0][:count], device=x.device)
-        times = torch.full((count,), t, device=x.device)
-        repeated = [v.expand(count, *v.shape[1:]) for v in (x, condition, modality)]
-        epsilon = self.network(repeated[0], times, repeated[1], present, repeated[2])
+        present = torch.ones(count * len(x), device=x.device)
+        present[len(x) :] = 0.0
+        times = torch.full((count * len(x),), t, device=x.device)
+        inputs, conditions, modalities = (torch.cat([values] * count) for values in (x, condition, modality))
+        epsilon = self.network(inputs, times, conditions, present, modalities)
         if guided:
-            weight = self.settings["guidance"]
-            epsilon = epsilon[1:] + weight * (epsilon[:1] - epsilon[1:])
+            given, free = epsilon.chunk(2)
+            epsilon = free + self.settings["guidance"] * (given - free)
         estimate: Tensor = (x - self.schedule.sigma(t) * epsilon) / self.schedule.alpha(t)
         return estimate.clamp(-1.0, 1.0)
 
@@ -278,3 +296,7 @@ class DiffusionUNetMethod:
         magnitude = scale.low + 0.5 * (x0 + 1.0) * (scale.high - scale.low)
         restored = consistency(magnitude)
         return 2.0 * (restored - scale.low) / (scale.high - scale.low) - 1.0
+
+
+def _mean(draws: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(draws.mean(axis=0, dtype=np.float64), np.float32)

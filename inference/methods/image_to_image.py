@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inference.data.preprocessing import clip_physical, intensity_map, one_hot, pad_to_multiple
+from inference.data.preprocessing import clip_physical
 from inference.methods.base import Measurement
+from inference.methods.batching import NetworkSlice, batch_size_for, in_batches, network_slice, stacked
 from inference.methods.checkpoints import load_into, read_weights
 from inference.methods.data_consistency import data_consistency_of
 from inference.methods.register import file_sha256, weights_path
@@ -42,6 +43,7 @@ class ImageToImage:
     network: nn.Module
     weights_hash: str
     multiple: int  # rows and columns must be multiples of this
+    batch_size: int
 
     def __init__(self, settings: Mapping[str, object], device: str, weights: Path | None = None) -> None:
         """``weights``: another file than the register's, as in the evaluation of a training."""
@@ -63,7 +65,7 @@ class ImageToImage:
         return method
 
     def _configure(self, settings: Mapping[str, object], device: str) -> None:
-        self.device = device
+        self.device, self.batch_size = device, batch_size_for(device)
         self.data_consistency = bool(settings["data_consistency"])
 
     def build(self, config: Mapping[str, object]) -> nn.Module:
@@ -71,18 +73,15 @@ class ImageToImage:
         raise NotImplementedError
 
     def reconstruct(self, measurements: Sequence[Measurement], seeds: Sequence[int]) -> list[NDArray[np.float32]]:
-        return [self._reconstruct(m) for m, _ in zip(measurements, seeds, strict=True)]
+        slices = [network_slice(m, self.multiple) for m, _ in zip(measurements, seeds, strict=True)]
+        return in_batches(self, slices, lambda one: one.padded.shape, self._reconstruct)
 
     @torch.inference_mode()
-    def _reconstruct(self, measurement: Measurement) -> NDArray[np.float32]:
-        # One slice per pass: a larger batch may change the order of sums, and a result must not depend on
-        # its mates.
-        scale = intensity_map(measurement.modality, measurement.degraded)
-        padded, inside = pad_to_multiple(scale.normalise(measurement.degraded), self.multiple)
-        image = torch.from_numpy(padded)[None, None].to(self.device)
-        modality = torch.from_numpy(one_hot(measurement.modality))[None].to(self.device)
-        output = self.network(network_input(image, modality))[0, 0].float().cpu().numpy()[inside]
-        restored = clip_physical(scale.denormalise(output), measurement.modality)
+    def _reconstruct(self, slices: Sequence[NetworkSlice]) -> list[NDArray[np.float32]]:
+        outputs = self.network(network_input(*stacked(slices, self.device)))[:, 0].float().cpu().numpy()
+        return [self._consistent(one.measurement, one.physical(out)) for one, out in zip(slices, outputs, strict=True)]
+
+    def _consistent(self, measurement: Measurement, restored: NDArray[np.float32]) -> NDArray[np.float32]:
         consistency = data_consistency_of(measurement, self.device) if self.data_consistency else None
         if consistency is not None:
             restored = consistency(torch.from_numpy(restored).to(self.device)).cpu().numpy()

@@ -73,3 +73,9 @@ def seeded_noise(shape: tuple[int, ...], seed: int, device: str) -> Noise:
     """Standard normal draws on the CPU from one seed, so that every device starts from the same noise."""
     generator = torch.Generator("cpu").manual_seed(seed % 2**63)
     return lambda: torch.randn(shape, generator=generator).to(device)
+
+
+def batched_noise(shape: tuple[int, ...], seeds: Sequence[int], device: str) -> Noise:
+    """``seeded_noise`` of one slice (1, ...) per seed, stacked: a slice draws the same noise in any batch."""
+    draws = [seeded_noise(shape, seed, "cpu") for seed in seeds]
+    return lambda: torch.cat([draw() for draw in draws]).to(device)

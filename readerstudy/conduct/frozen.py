@@ -29,7 +29,7 @@ MADE = (
 
 
 def sealed_images(study: Study) -> dict[str, str]:
-    """A hash per reconstruction that an arm shows: its pixels, features and metrics, and the run that made it."""
+    """A hash per reconstruction that an arm shows: its pixels, SD map, features, metrics and run."""
     images = StudyImage.objects.filter(study_slice__study=study).select_related("reconstruction__run")
     return {str(image.reconstruction_id): _seal(image.reconstruction) for image in images}
 
@@ -37,6 +37,8 @@ def sealed_images(study: Study) -> dict[str, str]:
 def _seal(made: Reconstruction) -> str:
     names = ("pixels", "features", "feature_network", "uncertainty", *METRICS)
     own = {name: getattr(made, name) for name in names} | {"slice": made.slice_id}
+    if made.uncertainty_step is not None:  # what has no SD map is sealed as it always was
+        own["uncertainty_step"] = made.uncertainty_step
     return sha256_of([own, {name: getattr(made.run, name) for name in MADE}])[:32]
 
 

@@ -167,6 +167,8 @@ def _pixels(study: Study) -> Iterator[str]:
             yield f"Reconstruction {image.reconstruction_id} changed after opening."
         else:
             yield from _stored(image.pixels)
+            if image.reconstruction.uncertainty:
+                yield from _stored(image.reconstruction.uncertainty)
     frames = Frame.objects.filter(pane__presentation__session__schedule__study=study)
     checked: set[str] = set()
     for frame in frames.select_related("pane__presentation", "reconstruction").iterator():

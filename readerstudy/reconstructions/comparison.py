@@ -19,6 +19,7 @@ from readerstudy.audit.canonical import sha256_of
 from readerstudy.cases.models import Case, Modality
 from readerstudy.reconstructions.models import Reconstruction, Run
 from readerstudy.reconstructions.queries import changed_settings, level_short, level_title, method_title
+from readerstudy.reconstructions.uncertainty import UNITS, samples_of
 
 FEW_PATIENTS = 5
 METRICS = ("psnr", "ssim", "nmse")
@@ -251,10 +252,8 @@ def caption(run: Run, modality: str) -> str:
 
 def side_by_side(case: Case, runs: list[Run]) -> dict[str, Any]:
     """What the browser needs to show any slice of a case with the reference and these runs beside each other."""
-    found = {
-        (row.run_id, row.slice_id): row
-        for row in Reconstruction.objects.filter(run__in=runs).only("run_id", "slice_id", "pixels", "failure", *METRICS)
-    }
+    columns = ("run_id", "slice_id", "pixels", "failure", "uncertainty", "uncertainty_step", *METRICS)
+    found = {(row.run_id, row.slice_id): row for row in Reconstruction.objects.filter(run__in=runs).only(*columns)}
     slices = [
         {
             "index": row.index,
@@ -270,11 +269,13 @@ def side_by_side(case: Case, runs: list[Run]) -> dict[str, Any]:
         "rows": case.rows, "columns": case.columns, "spacing": case.pixel_spacing, "slope": case.slope,
         "intercept": case.intercept, "inverted": case.inverted, "slices": slices,
         "captions": ["Reference", *(caption(run, case.modality) for run in runs)],
+        "samples": [1, *(samples_of(run) for run in runs)], "unit": UNITS[case.modality],
+        "maps": any(row.uncertainty for row in found.values()),
         "presets": [{"name": n, "center": c, "width": w} for n, c, w in PRESETS.get(case.modality, [])],
     }  # fmt: skip
 
 
-def _pane(row: Reconstruction | None) -> dict[str, str]:
+def _pane(row: Reconstruction | None) -> dict[str, Any]:
     if row is None:
         return {"url": "", "note": "not reconstructed yet"}
     if not row.pixels:
@@ -282,7 +283,11 @@ def _pane(row: Reconstruction | None) -> dict[str, str]:
     psnr = "∞" if row.psnr is None else f"{row.psnr:.2f}"
     ssim = "–" if row.ssim is None else f"{row.ssim:.3f}"
     nmse = "–" if row.nmse is None else f"{row.nmse:.2g}"
-    return {
+    pane: dict[str, Any] = {
         "url": reverse("reconstructions:pixels", args=[row.pk]),
         "note": f"PSNR {psnr} dB · SSIM {ssim} · NMSE {nmse}",
     }
+    if row.uncertainty:
+        address = reverse("reconstructions:uncertainty", args=[row.pk])
+        pane["deviation"] = {"url": address, "step": row.uncertainty_step}
+    return pane

@@ -15,6 +15,7 @@ from inference.data.grid import from_stored, to_stored
 from inference.physics import ct
 from readerstudy.cases import store
 from readerstudy.cases.models import Case, Slice
+from readerstudy.reconstructions import uncertainty
 from readerstudy.reconstructions.models import Measurement, Reconstruction, Run
 from readerstudy.reconstructions.queries import level_title
 
@@ -82,8 +83,26 @@ def reconstruction_item(run: Run, row: Reconstruction) -> Item:
         "run": str(run.pk), "method": run.method, "version": run.version, "settings": run.settings,
         "weights_sha256": run.weights_hash, "imported": run.imported, "pixels_sha256": row.pixels,
         "source_sop_instance_uid": source, "psnr": row.psnr, "ssim": row.ssim, "nmse": row.nmse,
+        "device": run.device, "precision": run.precision, "sampler": run.sampler, "network_calls": run.network_calls,
+        "latency_ms": row.latency_ms, "batch_size": row.batch_size, "peak_memory_mib": run.peak_memory_mib,
     }  # fmt: skip
+    if row.uncertainty:
+        added, made_by["uncertainty"] = _uncertainty(run, row, f"{name}-standard-deviation")
+        files |= added
     return files, {**entry, **made_by}
+
+
+def _uncertainty(run: Run, row: Reconstruction, name: str) -> Item:
+    """The SD map as an array beside the image, no DICOM: nobody shall take it for an image of the patient."""
+    case = run.measurement.case
+    suffix, content = raw_file({
+        "standard_deviation": uncertainty.read_map(row, case), "step": np.asarray(row.uncertainty_step),
+    })  # fmt: skip
+    return {name + suffix: content}, {
+        "file": name + suffix, "sha256": _sha256(content), "what": uncertainty.ESTIMATOR,
+        "samples": uncertainty.samples_of(run), "unit": uncertainty.UNITS[case.modality],
+        "step": row.uncertainty_step, "stored_sha256": row.uncertainty,
+    }  # fmt: skip
 
 
 def _derived(

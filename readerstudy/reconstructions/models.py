@@ -44,6 +44,9 @@ class Run(models.Model):
     precision = models.CharField(max_length=20, blank=True)
     network_calls = models.PositiveIntegerField(default=0)
     device = models.CharField(max_length=80, blank=True)
+    peak_memory_mib = models.PositiveIntegerField(
+        null=True, help_text="On a GPU the most that a batch's tensors took; on a CPU the most its process ever had."
+    )
     imported = models.BooleanField(default=False, help_text="Made elsewhere and brought in.")
     requested_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -76,6 +79,7 @@ class Reconstruction(models.Model):
     slice = models.ForeignKey(Slice, on_delete=models.PROTECT, related_name="reconstructions")
     pixels = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the stored bytes; empty when failed.")
     uncertainty = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the SD map over seeds, if any.")
+    uncertainty_step = models.FloatField(null=True, help_text="Physical units of SD per stored step of the map.")
     features = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the FID-Med features (float32).")
     feature_network = models.CharField(max_length=64, blank=True, help_text="SHA-256 of the network's weights.")
     failure = models.CharField(max_length=400, blank=True)

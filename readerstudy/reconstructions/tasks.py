@@ -5,15 +5,13 @@ Only this module (and what it calls) loads torch; the web process never imports 
 
 from __future__ import annotations
 
-import logging
-import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.conf import settings
+from django.db.models.functions import Coalesce, Greatest
 from numpy.typing import NDArray
 
 from inference.data.grid import from_stored, to_stored
@@ -22,36 +20,29 @@ from readerstudy.cases.models import Case, Slice
 from readerstudy.jobs.claims import Claim
 from readerstudy.reconstructions.models import Reconstruction, Run
 from readerstudy.reconstructions.recording import counted
+from readerstudy.reconstructions.uncertainty import keep_map
 
 if TYPE_CHECKING:
     from inference.methods.base import Measurement, Method
+    from readerstudy.reconstructions.batches import Outcome
 
-log = logging.getLogger(__name__)
 KEEP_METHODS, KEEP_MEASUREMENTS = 2, 64
 _methods: OrderedDict[tuple[str, str, str], Method] = OrderedDict()
 _measurements: OrderedDict[tuple[int, int], Measurement] = OrderedDict()
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One slice: its image in physical units, or why there is none."""
-
-    slice: Slice
-    image: NDArray[np.float32] | None
-    failure: str = ""
-    latency_ms: float | None = None
-    batch_size: int = 1
-
-
 def reconstruct(claim: Claim) -> None:
     """Job handler: payload ``{"run": id, "slices": [ids]}``; a repeat finds what is done and leaves it."""
+    from readerstudy.reconstructions.batches import reconstruct_each
+
     run = Run.objects.select_related("measurement__case").get(pk=claim.payload["run"])
     done = Reconstruction.objects.filter(run=run).exclude(pixels="").values("slice")
     slices = list(Slice.objects.filter(pk__in=claim.payload["slices"]).exclude(pk__in=done).order_by("index"))
     if not slices:
         return
     method = _load(run)
-    for number, outcome in enumerate(_reconstruct_each(method, run, slices, claim), start=1):
+    outcomes = reconstruct_each(method, slices, partial(_prepare, run), claim.heartbeat, settings.DEVICE)
+    for number, outcome in enumerate(outcomes, start=1):
         _save(claim, run, method, outcome)
         claim.progress(number)
 
@@ -75,40 +66,13 @@ def _load(run: Run) -> Method:
     return method
 
 
-def _reconstruct_each(method: Method, run: Run, slices: list[Slice], claim: Claim) -> Iterator[Outcome]:
-    """Batch after batch, so that each is saved before the next is begun.
-
-    Out of memory halves the batch; another error fails its slice and spares its mates.
-    """
-    size, start = _first_batch_size(), 0
-    while start < len(slices):
-        claim.heartbeat()
-        part = slices[start : start + size]
-        try:
-            outcomes = _reconstruct_batch(method, run, part)
-        except Exception as error:
-            if len(part) > 1:
-                _empty_cache()
-                size = max(1, len(part) // 2)
-                continue
-            log.warning("A slice failed: %s", type(error).__name__)
-            outcomes = [Outcome(part[0], None, failure=f"{type(error).__name__}: {error}"[:400])]
-        yield from outcomes
-        start += len(part)
-
-
-def _reconstruct_batch(method: Method, run: Run, slices: list[Slice]) -> list[Outcome]:
-    measurements = [_measure(run, s) for s in slices]
+def _prepare(run: Run, slices: list[Slice]) -> tuple[list[Measurement], list[int]]:
+    """What the method gets of these slices, and the seed of each."""
+    measurements = [_measure(run, row) for row in slices]
     if run.method == "reference":
-        measurements = [_with_reference(m, s, run.measurement.case) for m, s in zip(measurements, slices, strict=True)]
-    seeds = [(run.seed * 1_000_003 + m.seed) % 2**63 for m in measurements]
-    started = time.perf_counter()
-    images = method.reconstruct(measurements, seeds)
-    each = 1000 * (time.perf_counter() - started) / len(slices)
-    return [
-        Outcome(s, np.asarray(image, np.float32), latency_ms=each, batch_size=len(slices))
-        for s, image in zip(slices, images, strict=True)
-    ]
+        case = run.measurement.case
+        measurements = [_with_reference(m, row, case) for m, row in zip(measurements, slices, strict=True)]
+    return measurements, [(run.seed * 1_000_003 + m.seed) % 2**63 for m in measurements]
 
 
 def _measure(run: Run, row: Slice) -> Measurement:
@@ -156,26 +120,33 @@ def _reference(case: Case, row: Slice) -> NDArray[np.float32]:
 
 def _save(claim: Claim, run: Run, method: Method, outcome: Outcome) -> None:
     """Pixels first (temporary name, fsync, rename), then the row, under the job's fencing token."""
-    values = _values(run, outcome) if outcome.image is not None else {"failure": outcome.failure, "pixels": ""}
+    try:
+        values = _values(run, outcome)
+    except ValueError as error:  # an image that can't be one of its slice: its mates are kept
+        values = {"failure": f"{error}"[:400], "pixels": ""}
     with claim.fenced(), counted(run):
         Reconstruction.objects.update_or_create(run=run, slice=outcome.slice, defaults=values)
         Run.objects.filter(pk=run.pk).update(
             sampler=method.sampler, precision=method.precision, network_calls=method.network_calls,
             device=settings.DEVICE,
+            peak_memory_mib=Greatest(Coalesce("peak_memory_mib", 0), outcome.peak_mib or 0),
         )  # fmt: skip
 
 
 def _values(run: Run, outcome: Outcome) -> dict[str, object]:
     from inference.metrics.fidelity import fidelity
 
-    assert outcome.image is not None
+    if outcome.image is None:
+        return {"failure": outcome.failure, "pixels": ""}
     case, row = run.measurement.case, outcome.slice
     reference = _reference(case, row)
     stored = to_stored(outcome.image, reference, case.modality, case.slope, case.intercept)
     image = from_stored(stored, case.slope, case.intercept)
     measured = fidelity(reference, image, case.modality, case.data_range)
     both = _features([image, reference], case)
+    spread = {} if outcome.deviation is None else keep_map(outcome.deviation, reference, case)
     return {
+        **spread,
         "pixels": store.put(stored.astype("<u2").tobytes()),
         "feature_network": feature_network(),
         "features": store.put(np.ascontiguousarray(both[0], "<f4").tobytes()),
@@ -202,14 +173,3 @@ def _features(images: list[NDArray[np.float32]], case: Case) -> NDArray[np.float
     from inference.metrics.features import features, project
 
     return project(features(images, case.modality, case.data_range))
-
-
-def _first_batch_size() -> int:
-    return 8 if settings.DEVICE == "cuda" else 1
-
-
-def _empty_cache() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -17,6 +17,7 @@ urlpatterns = [
     path("compare/<uuid:pk>/", views.compare, name="compare"),
     path("compare/<uuid:pk>/open/", views.open_comparison, name="open_comparison"),
     path("pixels/<int:pk>/", views.pixels, name="pixels"),
+    path("pixels/<int:pk>/uncertainty/", views.uncertainty, name="uncertainty"),
     path("pixels/reference/<int:pk>/", views.reference_pixels, name="reference_pixels"),
     path("exports/", export_views.exports, name="exports"),
     path("exports/<uuid:pk>/", export_views.download, name="export"),

@@ -25,6 +25,7 @@ from readerstudy.jobs.queries import RATE_WINDOW, counts, workers
 from readerstudy.reconstructions import actions, comparison, estimates, queries
 from readerstudy.reconstructions.forms import RunForm, ladder, opened_by
 from readerstudy.reconstructions.models import Reconstruction
+from readerstudy.reconstructions.uncertainty import samples_of
 
 RUNS_PER_PAGE = 50
 CASES_PER_PAGE = 40
@@ -205,6 +206,7 @@ def detail(request: SignedInRequest, pk: UUID) -> HttpResponse:
     means = rows.exclude(pixels="").aggregate(Avg("psnr"), Avg("ssim"), Avg("nmse"), Avg("latency_ms"))
     context = {"run": run, "row": queries.run_rows([run])[0], "rows": rows, "means": means}
     context["level"] = queries.level_title(run.measurement.level, run.measurement.case.modality)
+    context |= {"maps": rows.exclude(uncertainty="").count(), "samples": samples_of(run)}
     return render(request, "reconstructions/detail.html", context)
 
 
@@ -332,6 +334,17 @@ def pixels(request: SignedInRequest, pk: int) -> HttpResponse:
     if row is None:
         raise Http404
     return _raw(request, row.slice.case, row.pixels)
+
+
+@login_required
+@require_GET
+def uncertainty(request: SignedInRequest, pk: int) -> HttpResponse:
+    """The SD map of one reconstructed slice as raw little-endian uint16; the page states its scale."""
+    require_coordinator(request.user)
+    row = Reconstruction.objects.select_related("slice__case").exclude(uncertainty="").filter(pk=pk).first()
+    if row is None:
+        raise Http404
+    return _raw(request, row.slice.case, row.uncertainty)
 
 
 @login_required

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.cache import cache
+from PIL import Image
 
 from readerstudy.accounts.models import User
+from readerstudy.cases import queries
 from readerstudy.cases.models import Case, Look
 from readerstudy.reconstructions.models import Run
+from readerstudy.reconstructions.uncertainty import keep_map
 from tests.browser import axe
 from tests.browser.test_preparation import tab_to
-from tests.factories import PASSWORD, make_case, make_run, make_user
+from tests.factories import PASSWORD, SIDE, make_case, make_run, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 METHODS = ("reference", "degraded", "tv_recon", "pix2pix", "restormer", "diffusion_unet")
@@ -139,3 +145,50 @@ def test_a_dose_ladder_is_requested_by_keyboard(page: Any, cora: User, live_serv
     assert Run.objects.count() == 21
     page.goto(f"{live_server.url}/runs/metrics/")
     axe.check(page)
+
+
+def test_the_sd_map_is_shown_by_keyboard_with_its_scale(page: Any, case: Case, cora: User, live_server: Any) -> None:
+    several = make_run(case, "diffusion_unet", settings={"samples": 4})
+    left = np.zeros((SIDE, SIDE), np.float32)
+    left[:, : SIDE // 2] = 19.5
+    first = several.reconstructions.get(slice__index=0)
+    several.reconstructions.filter(pk=first.pk).update(**keep_map(left, queries.values(first.slice), case))
+    runs = [str(run.pk) for run in Run.objects.exclude(method="reference").order_by("method", "created_at")]
+    sign_in(page, live_server.url, cora)
+    page.goto(f"{live_server.url}/runs/compare/{case.pk}/?{'&'.join(f'run={pk}' for pk in runs)}")
+    page.locator("text=Open; I won").click()
+    painted(page, "image/1")
+    captions = page.locator("figcaption strong").all_inner_texts()
+    (drawn,) = [number for number, text in enumerate(captions) if "samples 4" in text]
+    before = [pane(page, number) for number in range(len(captions))]
+    page.keyboard.press("s")
+    painted(page, "deviation/1")
+    page.wait_for_timeout(150)
+    axe.check(page)
+    assert page.locator("[data-act=deviation]").get_attribute("aria-pressed") == "true"
+    changed = [number for number, shot in enumerate(before) if pane(page, number) != shot]
+    assert changed == [drawn], "only a run with several samples has a map"
+    shown = np.asarray(Image.open(io.BytesIO(pane(page, drawn))).convert("L"), float)
+    rows, columns = np.nonzero(shown > 128)
+    assert columns.max() < shown.shape[1] / 2 and np.ptp(rows) > 0.8 * shown.shape[0], "the map as it is"
+    assert page.locator("figcaption strong").nth(drawn).inner_text().endswith(": SD over 4 samples")
+    scale = page.locator("figcaption span").nth(drawn)
+    assert re.fullmatch(r"black 0, white 19\.\d HU", scale.inner_text())
+    image = page.locator(".compare-image").nth(drawn)
+    assert "SD over 4 samples, black 0" in str(image.get_attribute("aria-label"))
+    box = image.bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 50)
+    page.mouse.up()
+    page.wait_for_timeout(150)
+    assert not scale.inner_text().startswith("black 0, white 19"), "the scale follows the window"
+    page.keyboard.press("ArrowRight")
+    painted(page, "deviation/2")
+    page.keyboard.press("s")
+    painted(page, "image/2")
+    assert "PSNR" in scale.inner_text()
+    page.keyboard.press("ArrowLeft")
+    painted(page, "image/1")
+    page.wait_for_timeout(150)
+    assert pane(page, drawn) == before[drawn], "the window of the images is back"

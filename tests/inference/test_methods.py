@@ -6,7 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -87,14 +86,6 @@ def test_methods_state_what_they_are(methods: dict[str, Method]) -> None:
 def test_guidance_in_an_interval_costs_fewer_calls() -> None:
     method = load_method("diffusion_unet", {"steps": 10, "guidance": 2.0, "guidance_low": 200, "guidance_high": 700})
     assert method.network_calls == 10 + 5
-
-
-def test_mean_and_deviation_of_several_draws() -> None:
-    case: Any = measurement("US", (48, 48))
-    method: Any = load_method("diffusion_unet", {"steps": 2, "samples": 3})
-    mean, deviation = method.mean_and_deviation(case, 4)
-    assert mean.shape == deviation.shape == (48, 48) and deviation.max() > 0
-    assert np.array_equal(method.reconstruct([case], [4])[0], mean)
 
 
 def test_reference_needs_its_reference(methods: dict[str, Method]) -> None:

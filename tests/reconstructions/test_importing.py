@@ -51,7 +51,7 @@ def sent(case: Case, coordinator: User, folder: Path) -> dict[str, Path]:
     for name, content in {**files, "manifest.json": json.dumps(manifest).encode()}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    for raw in folder.rglob("*.npz"):
+    for raw in [*folder.rglob("*.npz"), *folder.rglob("*.h5")]:
         raw.unlink()
     return {item["sop_instance_uid"]: folder / item["file"] for item in manifest["items"]}
 

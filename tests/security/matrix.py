@@ -42,6 +42,8 @@ ROWS = [
     Row("home", (302, 302, 302, 302, 302, 302)),
     Row("healthz", EVERYBODY),
     Row("readyz", EVERYBODY),
+    # Without a token in the settings there is nothing here, for nobody.
+    Row("metrics", (404, 404, 404, 404, 404, 404)),
     Row("language", (302, 302, 302, 302, 302, 302), post=True),
     Row("cases:list", COORDINATOR_ONLY),
     Row("cases:import_new", COORDINATOR_ONLY),
@@ -79,6 +81,7 @@ ROWS = [
     Row("reconstructions:metrics", COORDINATOR_ONLY),
     # No pixel before the comparison is opened; the row that opens it stands after them.
     Row("reconstructions:pixels", (302, 404, 404, 409, 404, 404), ("reconstruction",)),
+    Row("reconstructions:uncertainty", (302, 404, 404, 409, 404, 404), ("uncertain",)),
     Row("reconstructions:reference_pixels", (302, 404, 404, 409, 404, 404), ("slice_pk",)),
     Row("reconstructions:compare", COORDINATOR_ONLY, ("case",)),
     Row("reconstructions:open_comparison", POSTED, ("case",), post=True),
@@ -172,4 +175,4 @@ ROWS = [
 ]
 
 # Pages of django-allauth and of the administrator's site, whose permissions are theirs.
-FOREIGN = ("account_", "mfa_", "admin:", "socialaccount_")
+FOREIGN = ("account_", "mfa_", "admin:", "socialaccount_", "openid_connect_")

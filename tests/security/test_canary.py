@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from readerstudy.cases import store
 from readerstudy.cases.models import Case, Patient
 from readerstudy.conduct.actions import close_study, lock_study, open_study, unblind_study
 from readerstudy.reading.actions import give_consent, sign_session, start_session
 from readerstudy.reconstructions.models import Reconstruction, Run
 from readerstudy.schedules.models import OrderSecret
 from readerstudy.studies.models import Arm, Study
-from tests.factories import World, answer, make_draft, read_all, read_session
+from tests.factories import World, add_map, answer, make_draft, read_all, read_session
 from tests.security.matrix import ROWS
 from tests.security.test_role_matrix import arguments
 
@@ -41,6 +43,8 @@ def make_canaries(**changes: Any) -> World:
     for number, patient in enumerate(Patient.objects.all()):
         patient.pseudonym = f"CANARYPATIENT{number}"
         patient.save()
+    for number, row in enumerate(Reconstruction.objects.filter(run__method="diffusion_unet")):
+        add_map(row, np.random.default_rng(number))
     study = open_study(made.study, made.coordinator)
     return World(study, made.coordinator, made.second, made.analyst, made.readers)
 
@@ -53,8 +57,16 @@ def canaries(world: World) -> set[str]:
     found |= {str(pk) for pk in Case.objects.values_list("pk", flat=True)}
     found |= set(Run.objects.exclude(weights_hash="").values_list("weights_hash", flat=True))
     found |= set(Reconstruction.objects.values_list("pixels", flat=True))
+    found |= set(Reconstruction.objects.exclude(uncertainty="").values_list("uncertainty", flat=True))
     found |= {"TV-Recon", "Pix2Pix", "Restormer", "Diffusion-UNet"}
     return {text.lower() for text in found}
+
+
+def sd_maps() -> list[bytes]:
+    """The bytes of every SD map there is."""
+    found = [store.get(row.uncertainty) for row in Reconstruction.objects.exclude(uncertainty="")]
+    assert len(found) > 5
+    return found
 
 
 def advance(world: World, state: str) -> None:
@@ -88,11 +100,12 @@ def test_no_canary_reaches_a_reader(state: str, world: World) -> None:
     else:
         read_all(world)
     advance(world, state)
-    words = canaries(world)
+    words, maps = canaries(world), sd_maps()
     client = Client(raise_request_exception=False)
     client.force_login(world.readers[0])
     for where, content in crawl(client, world):
         text = content.lower()
+        assert not any(one in content for one in maps), f"{where} carries an SD map."
         for word in words:
             assert word.encode() not in text, f"{where} tells {word!r}."
 

@@ -23,7 +23,7 @@ from readerstudy.reconstructions.export_list import zip_path
 from readerstudy.reconstructions.exports import request_reconstructions
 from readerstudy.reconstructions.models import Reconstruction, Run
 from readerstudy.studies.models import StudySlice
-from tests.factories import World, make_case, make_open, make_user
+from tests.factories import World, make_case, make_open, make_run, make_user
 from tests.security.matrix import FOREIGN, ROLES, ROWS, Row
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def arguments(world: World) -> dict[str, Any]:
         "invitation": invited.token, "invitation_pk": invited.invitation.pk, "one": 1, "handle": lost.handle,
         "upload": made_upload(world), "source": batch.source_id, "waiting": quarantined(),
         "reset": make_reset_link(lost, make_user(is_superuser=True)),
-        "reconstruction": reconstruction.pk, "slice_pk": reconstruction.slice_id,
+        "reconstruction": reconstruction.pk, "slice_pk": reconstruction.slice_id, "uncertain": uncertain(case),
         "study": world.study.pk, "case": case.pk, "run": run.pk,
         "export": made_export(run),
         "zero": 0, "batch": batch.pk, "session": world.sessions()[0].token, "session_pk": world.sessions()[0].pk,
@@ -74,6 +74,14 @@ def made_export(run: Run) -> UUID:
     made = request_reconstructions([run], None)
     zip_path(made).write_bytes(b"zip")
     return made
+
+
+def uncertain(case: Case) -> int:
+    """A reconstruction of the case with an SD map."""
+    rows = Reconstruction.objects.filter(slice__case=case).exclude(uncertainty="")
+    if not rows.exists():
+        make_run(case, "diffusion_unet", settings={"samples": 2})
+    return rows.order_by("pk")[0].pk
 
 
 def made_token(world: World) -> UUID:

@@ -1,12 +1,13 @@
 /**
  * Any slice of a case with all methods side by side: one window, one zoom, one place for all panes.
  *
- * @typedef {{url: string, note: string}} Pane
+ * @typedef {{url: string, note: string, deviation?: {url: string, step: number}}} Pane
  * @typedef {{center: number, width: number}} Window
  * @typedef {{index: number, window: Window, panes: Pane[]}} Slice
  * @typedef {{name: string, center: number, width: number}} Preset
  * @typedef {{rows: number, columns: number, spacing: [number, number] | null, slope: number, intercept: number,
- *   inverted: boolean, slices: Slice[], captions: string[], presets: Preset[], at: number}} Data
+ *   inverted: boolean, slices: Slice[], captions: string[], samples: number[],
+ *   unit: string, maps: boolean, presets: Preset[], at: number}} Data
  */
 
 import { createViewer } from "../viewer/viewer.js";
@@ -16,6 +17,8 @@ const ZOOM_STEP = 1.2;
 const PAN_STEP = 40;
 /** Stored value of no difference. */
 const MIDDLE = 32768;
+/** Share of an SD map's pixels that are darker than white at first. */
+const SHOWN_SHARE = 0.995;
 
 /** @param {string} selector @returns {any} */
 const find = (selector) => document.querySelector(selector);
@@ -27,7 +30,8 @@ class Comparison {
   #at = 0;
   #asked = 0;
   #preset = 0;
-  #difference = false;
+  /** @type {"image" | "difference" | "deviation"} */
+  #mode = "image";
   #following = false;
   /** @type {Map<string, Promise<ArrayBuffer>>} */
   #kept = new Map();
@@ -40,6 +44,7 @@ class Comparison {
       const viewer = createViewer(/** @type {HTMLElement} */ (box.querySelector(".compare-image")));
       viewer.on("user", (state) => this.#follow(pane, state));
       viewer.on("scroll", (steps) => this.go(this.#at + steps));
+      viewer.on("change", () => this.#kind(pane) === "deviation" && this.#caption(pane));
       return viewer;
     });
     this.go(Math.min(data.slices.length, data.at) - 1);
@@ -58,11 +63,13 @@ class Comparison {
     const at = Math.min(this.last, Math.max(0, wanted));
     const asked = ++this.#asked;
     try {
-      const images = await Promise.all(this.#data.slices[at].panes.map((pane) => (pane.url ? this.#fetch(pane.url) : null)));
+      const { panes } = this.#data.slices[at];
+      const images = await Promise.all(panes.map((pane) => (pane.url ? this.#fetch(pane.url) : null)));
+      const maps = await Promise.all(panes.map((pane) => this.#mapOf(pane)));
       if (asked !== this.#asked) return;
       this.#at = at;
       this.#say("");
-      this.#show(images);
+      this.#show(images, maps);
       this.#keepNear();
     } catch (error) {
       if (asked === this.#asked) this.#say(error instanceof Error ? error.message : String(error));
@@ -78,9 +85,13 @@ class Comparison {
     this.#first?.setWindow(center, width);
   }
 
-  difference() {
-    this.#difference = !this.#difference;
-    find('[data-act="difference"]').setAttribute("aria-pressed", String(this.#difference));
+  /** Changes between the images and what one mode shows instead. @param {"difference" | "deviation"} mode */
+  toggle(mode) {
+    if (mode === "deviation" && !this.#data.maps) return;
+    this.#mode = this.#mode === mode ? "image" : mode;
+    for (const one of ["difference", "deviation"]) {
+      find(`[data-act="${one}"]`)?.setAttribute("aria-pressed", String(this.#mode === one));
+    }
     this.go(this.#at);
   }
 
@@ -103,47 +114,74 @@ class Comparison {
     return this.#viewers.find((viewer) => viewer.frame);
   }
 
-  #show(images) {
-    const { slices, captions } = this.#data;
+  /** The SD map of a pane where it is to be shown: null where the run has none. @param {Pane} pane */
+  #mapOf(pane) {
+    return this.#mode === "deviation" && pane.deviation ? this.#fetch(pane.deviation.url) : null;
+  }
+
+  #show(images, maps) {
     const before = this.#viewers.map((viewer) => viewer.state());
     const view = before.find((state) => state.key);
+    const white = this.#white(maps);
     this.#viewers.forEach((viewer, pane) => {
-      const { url, note } = this.#slice.panes[pane];
-      const subtracts = this.#difference && pane > 0 && images[0];
-      const [title, text] = /** @type {any} */ (this.#boxes[pane].querySelector("figcaption")).children;
-      title.textContent = captions[pane] + (subtracts ? " − reference" : "");
-      text.textContent = note;
-      this.#boxes[pane].querySelector(".compare-image")?.setAttribute("aria-label", `${title.textContent}, ${note}`);
-      if (!url || !images[pane]) {
+      if (!images[pane]) {
         viewer.blank();
+        this.#caption(pane);
         return;
       }
-      const kind = subtracts ? "difference" : "image";
+      const kind = maps[pane] ? "deviation" : this.#mode === "difference" && pane > 0 && images[0] ? "difference" : "image";
       const key = `${kind}/${this.#at}`;
       const old = before[pane].key;
-      if (subtracts) viewer.load(subtract(images[pane], images[0]), this.#meta(key, true));
-      else viewer.load(images[pane], this.#meta(key, false));
+      const shown = kind === "difference" ? subtract(images[pane], images[0]) : (maps[pane] ?? images[pane]);
+      viewer.load(shown, this.#meta(key, kind, pane, white));
       const same = old?.startsWith(kind);
       viewer.show(key, { keep: Boolean(same) });
-      if (!same) this.#takeView(viewer, view, subtracts ? null : before.find((state) => state.key?.startsWith("image")));
+      if (!same) this.#takeView(viewer, view, kind === "image" ? before.find((state) => state.key?.startsWith("image")) : null);
       if (old && old !== key) viewer.unload(old);
+      this.#caption(pane);
     });
-    find("#place").textContent = `${this.#at + 1} / ${slices.length}`;
+    find("#place").textContent = `${this.#at + 1} / ${this.#data.slices.length}`;
     find("#slice-field").value = String(this.#at + 1);
     const address = new URL(location.href);
     address.searchParams.set("slice", String(this.#at + 1));
     history.replaceState(null, "", address);
-    document.body.dataset.painted = `${this.#difference ? "difference" : "image"}/${this.#at + 1}`;
+    document.body.dataset.painted = `${this.#mode}/${this.#at + 1}`;
   }
 
-  #meta(key, subtracts) {
+  /** What stands below a pane: whose image it is and its metrics, or the scale of its SD map. @param {number} pane */
+  #caption(pane) {
+    const { captions, samples, slices } = this.#data;
+    const kind = this.#kind(pane);
+    const suffix = { difference: " − reference", deviation: `: SD over ${samples[pane]} samples` };
+    const [title, text] = /** @type {any} */ (this.#boxes[pane].querySelector("figcaption")).children;
+    title.textContent = captions[pane] + (suffix[kind] ?? "");
+    text.textContent = kind === "deviation" ? this.#scale(pane) : slices[this.#at].panes[pane].note;
+    this.#boxes[pane].querySelector(".compare-image")?.setAttribute("aria-label", `${title.textContent}, ${text.textContent}`);
+  }
+
+  /** The SD that black and white stand for. */
+  #scale(pane) {
+    const { center, width, invert } = this.#viewers[pane].state();
+    const ends = [center - width / 2, center + width / 2].map((value) => Number(value.toPrecision(3)));
+    const [black, white] = invert ? ends.reverse() : ends;
+    return `black ${black}, white ${white} ${this.#data.unit}`;
+  }
+
+  /** One white for all SD maps of a slice, so that they can be compared. */
+  #white(maps) {
+    const steps = this.#slice.panes.map((pane) => pane.deviation?.step ?? 0);
+    return Math.max(...maps.map((map, pane) => (map ? steps[pane] * quantile(map, SHOWN_SHARE) : 0)), ...steps);
+  }
+
+  #meta(key, kind, pane, white) {
     const { rows, columns, spacing, slope, intercept, inverted } = this.#data;
     const common = { key, rows, columns, spacing, slope };
-    if (subtracts) return { ...common, intercept: -MIDDLE * slope, window: { center: 0, width: this.#slice.window.width / 2 } };
+    if (kind === "deviation") return { ...common, slope: this.#slice.panes[pane].deviation?.step ?? 1, intercept: 0, window: { center: white / 2, width: white } };
+    if (kind === "difference") return { ...common, intercept: -MIDDLE * slope, window: { center: 0, width: this.#slice.window.width / 2 } };
     return { ...common, intercept, inverted, window: this.#slice.window };
   }
 
-  /** A pane that changes between image and difference keeps its place, and comes back to the window of the others. */
+  /** A pane that changes what it shows keeps its place, and comes back to the window of the others. */
   #takeView(viewer, view, image) {
     if (image) viewer.follow(image);
     else if (view && !view.fitted) this.#quietly(() => viewer.view({ zoom: view.zoom, pan: view.pan }));
@@ -192,7 +230,10 @@ class Comparison {
   #keepNear() {
     const near = new Set();
     for (let at = this.#at - AHEAD; at <= this.#at + AHEAD; at++) {
-      for (const { url } of this.#data.slices[at]?.panes ?? []) if (url) near.add(url);
+      for (const { url, deviation } of this.#data.slices[at]?.panes ?? []) {
+        if (url) near.add(url);
+        if (deviation && this.#mode === "deviation") near.add(deviation.url);
+      }
     }
     for (const url of this.#kept.keys()) if (!near.has(url)) this.#kept.delete(url);
     for (const url of near) this.#fetch(url).catch(() => {});
@@ -211,6 +252,12 @@ function subtract(image, reference) {
   return Uint16Array.from(first, (value, at) => Math.min(65535, Math.max(0, MIDDLE + value - second[at]))).buffer;
 }
 
+/** The stored value that this share of a map does not exceed. @param {ArrayBuffer} map @param {number} share */
+function quantile(map, share) {
+  const values = new Uint16Array(map.slice(0)).sort();
+  return values[Math.ceil(share * values.length) - 1];
+}
+
 /** @param {Comparison} shown @returns {Record<string, () => void>} */
 const actsOf = (shown) => ({
   previous: () => shown.go(shown.at - 1),
@@ -219,7 +266,8 @@ const actsOf = (shown) => ({
   end: () => shown.go(shown.last),
   preset: () => shown.preset(1),
   preset_back: () => shown.preset(-1),
-  difference: () => shown.difference(),
+  difference: () => shown.toggle("difference"),
+  deviation: () => shown.toggle("deviation"),
   reset: () => shown.reset(),
   fit: () => shown.act((viewer) => viewer.fit()),
   one_to_one: () => shown.act((viewer) => viewer.oneToOne()),
@@ -231,7 +279,7 @@ const actsOf = (shown) => ({
 /** @type {Record<string, string>} */
 const KEYS = {
   ArrowLeft: "previous", ArrowUp: "previous", ArrowRight: "next", ArrowDown: "next", Home: "first", End: "end",
-  w: "preset", W: "preset_back", d: "difference", f: "fit", o: "one_to_one", r: "reset", i: "invert",
+  w: "preset", W: "preset_back", d: "difference", s: "deviation", f: "fit", o: "one_to_one", r: "reset", i: "invert",
   "+": "larger", "=": "larger", "-": "smaller",
 };
 /** @type {Record<string, [number, number]>} */
