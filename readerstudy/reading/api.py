@@ -77,6 +77,9 @@ def _acknowledged(request: HttpRequest, keep: Callable[[User, _Body], actions.St
         return _error(404, _("This image is not in your schedule."))
     except actions.Conflict as error:
         return JsonResponse({"error": str(error), "stored": error.stored}, status=409)
+    except actions.Paused as error:
+        # Not 423: the browser must keep the answer and send it again, as when the server is away.
+        return JsonResponse({"error": str(error), "paused": True}, status=503, headers={"Retry-After": "30"})
     except actions.Closed as error:
         return _error(423, str(error))
     except actions.ReadingError as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.http import Http404
+from django.test import Client
 
 from readerstudy.audit import actions as audit
 from readerstudy.audit.models import Entry
@@ -20,6 +22,7 @@ from readerstudy.reading.actions import (
     start_session,
 )
 from readerstudy.reading.models import Score
+from readerstudy.studies.models import Study
 from tests.factories import World, answer, make_open, read_session
 
 pytestmark = pytest.mark.django_db
@@ -137,3 +140,18 @@ def test_the_next_session_waits_for_the_signature(world: World) -> None:
         start_session(world.readers[0], second)
     read_session(world.readers[0], first)
     assert start_session(world.readers[0], second).started_at is not None
+
+
+def test_an_answer_during_a_pause_is_kept_by_the_browser_and_stored_afterwards(client: Client) -> None:
+    """503, not 423: only what can't come right by waiting may leave the browser's outbox."""
+    world = make_open()
+    start_session(world.readers[0], world.sessions()[0])
+    client.force_login(world.readers[0])
+    body = {"key": str(uuid4()), "presentation": world.presentations()[0].pk, "answers": {"overall": {"value": 4}}}
+    Study.objects.filter(pk=world.study.pk).update(paused=True)
+    held = client.post("/reading/answers/", json.dumps(body), content_type="application/json")
+    assert held.status_code == 503 and held.json()["paused"] is True and held["Retry-After"] == "30"
+    assert "wait here until it goes on" in held.json()["error"]
+    Study.objects.filter(pk=world.study.pk).update(paused=False)
+    stored = client.post("/reading/answers/", json.dumps(body), content_type="application/json")
+    assert stored.status_code == 200 and stored.json()["stored"] is True

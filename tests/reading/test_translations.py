@@ -19,10 +19,12 @@ ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "readerstudy" / "locale" / "de" / "LC_MESSAGES" / "django"
 PAGES = [
     *sorted((ROOT / "templates" / "reading").glob("*.html")), *sorted((ROOT / "templates" / "account").glob("*.html")),
+    *sorted((ROOT / "templates" / "socialaccount").glob("*.html")),
     ROOT / "templates" / "error.html", *sorted((ROOT / "templates" / "allauth").rglob("*.html")),
 ]  # fmt: skip
 CODE = [
     *sorted((ROOT / "readerstudy" / "reading").rglob("*.py")), ROOT / "readerstudy" / "accounts" / "views.py",
+    *(ROOT / "readerstudy" / "accounts" / f"{name}.py" for name in ("second_factor", "sessions", "single_sign_on")),
     ROOT / "readerstudy" / "studies" / "queries.py",
 ]  # fmt: skip
 CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}

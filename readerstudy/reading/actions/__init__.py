@@ -4,7 +4,7 @@ Browser and programs call the same verbs.
 """
 
 from readerstudy.reading.actions.answers import Given, Timing, record_answer
-from readerstudy.reading.actions.errors import Closed, Conflict, NotPrepared, ReadingError
+from readerstudy.reading.actions.errors import Closed, Conflict, NotPrepared, Paused, ReadingError
 from readerstudy.reading.actions.guesses import Guess, record_guesses
 from readerstudy.reading.actions.marks import Mark, record_mark
 from readerstudy.reading.actions.practice import record_practice, see_practice
@@ -25,6 +25,7 @@ __all__ = [
     "Guess",
     "Mark",
     "NotPrepared",
+    "Paused",
     "ReadingError",
     "Stored",
     "Timing",

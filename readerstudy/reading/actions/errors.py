@@ -13,6 +13,10 @@ class Closed(ReadingError):
     """Session or study take no answers any more (or not yet)."""
 
 
+class Paused(Closed):
+    """The study takes no answers for a while: what was sent is to be sent again when it goes on."""
+
+
 class NotPrepared(Closed):
     """A step stands before the session: ``step`` is "consent", "record", "practice" or "check"."""
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.actions import record
-from readerstudy.reading.actions.errors import Closed, ReadingError
+from readerstudy.reading.actions.errors import Closed, Paused, ReadingError
 from readerstudy.reading.models import Answer
 from readerstudy.schedules.models import Presentation, Session
 from readerstudy.studies.models import Reader, Study
@@ -64,7 +64,7 @@ def require_open(presentation: Presentation) -> None:
     if study.state != Study.State.OPEN:
         raise Closed(_("The study takes no answers now: ask the coordinator."))
     if study.paused:
-        raise Closed(_("The study is paused: your answers wait here until it goes on."))
+        raise Paused(_("The study is paused: your answers wait here until it goes on."))
     if session.started_at is None:
         raise Closed(_("Open the session from your worklist first."))
     comparing = presentation.kind == Presentation.Kind.FIDELITY

@@ -3,7 +3,7 @@
  * the reader has seen why it will not.
  *
  * @typedef {import("./store.js").Entry} Entry
- * @typedef {{waiting: number, held: Entry[], trouble: null | "login" | "unreachable", durable: boolean}} State
+ * @typedef {{waiting: number, held: Entry[], trouble: null | "login" | "unreachable" | "paused", durable: boolean}} State
  */
 
 import { MemoryStore } from "./store.js";
@@ -137,7 +137,7 @@ export class Outbox {
       }
       if (!navigator.locks && !(await this.#store.takeLease(this.#tab))) return this.#retryLater();
       const { kind, reply } = await this.#send(entry.body);
-      if (kind === "login" || kind === "unreachable") {
+      if (kind === "login" || kind === "unreachable" || kind === "paused") {
         this.#trouble = kind;
         return this.#retryLater();
       }

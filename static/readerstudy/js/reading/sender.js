@@ -1,7 +1,7 @@
 /**
  * Sends one answer and says what became of it.
  *
- * @typedef {"stored" | "conflict" | "closed" | "refused" | "login" | "unreachable"} Kind
+ * @typedef {"stored" | "conflict" | "closed" | "refused" | "login" | "unreachable" | "paused"} Kind
  * @typedef {{kind: Kind, reply: any}} Outcome
  */
 
@@ -35,6 +35,7 @@ export function createSender(urls, firstToken) {
     if (response.type === "opaqueredirect") return { kind: "login", reply: {} };
     if (response.status === 403) return { kind: "login", reply: { forbidden: true } };
     const reply = await response.json().catch(() => ({}));
+    if (response.status === 503 && reply.paused === true) return { kind: "paused", reply };
     const kind = KINDS[response.status] ?? "unreachable";
     // A proxy's page with status 200 is not the server's word that the answer is stored.
     if (kind === "stored" && !(reply.stored === true && reply.key === body.key)) return { kind: "unreachable", reply };

@@ -56,6 +56,7 @@ export class Status {
   #words({ waiting, held, trouble, durable }) {
     if (held.length) return ["failed", text("held", { n: held.length })];
     if (trouble === "login") return ["login", text("not_saved_login", { n: waiting })];
+    if (trouble === "paused") return ["waiting", text("not_saved_paused", { n: waiting })];
     if (!durable && waiting) return ["failed", text("waiting_for_server")];
     if (waiting) return ["waiting", text("waiting", { n: waiting })];
     return ["saved", durable ? text("saved") : text("saved_server_only")];
