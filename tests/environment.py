@@ -21,3 +21,5 @@ for name in ("CELERY_BROKER_URL", "READERSTUDY_TEST_BROKER_URL"):
 os.makedirs(os.path.join(os.environ["READERSTUDY_DATA"], "static"), exist_ok=True)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("READERSTUDY_DEMO", None)
+# People sign in to servers that tests start; tests of the second factor turn it on for themselves.
+os.environ["READERSTUDY_REQUIRE_MFA"] = "0"

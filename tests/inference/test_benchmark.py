@@ -30,7 +30,7 @@ def made(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency, "SIZE", 64)
-        patch.setattr(steps, "SCHEDULE", (("dpm-solver++", 2), ("ddpm", 3), ("ddpm", 200)))
+        patch.setattr(steps, "SHORT", (("dpm-solver++", 2), ("ddpm", 3), ("ddpm", 200)))
         for key in ("diffusion_unet", "diffusion_unet_w2", "diffusion_unet_mean8"):
             patch.setitem(ARMS[key].settings, "steps", 2)  # type: ignore[arg-type]
         arguments = ["benchmark", "--cases", str(pool), "--out", str(out), "--repeats", "3", "--per-patient", "1"]
