@@ -163,7 +163,7 @@ def _slices(path: Path) -> NDArray[np.float32]:
     return np.asarray(stack, np.float32)
 
 
-def _measurements(options: argparse.Namespace) -> list[Measurement]:
+def _measurements(options: argparse.Namespace, keep_projections: bool = False) -> list[Measurement]:
     from inference.physics.degrade import degrade
     from inference.physics.levels import level_of
     from inference.progress import ProgressBar
@@ -173,8 +173,12 @@ def _measurements(options: argparse.Namespace) -> list[Measurement]:
     data_range = {"CT": 2924.0, "US": 255.0}.get(options.modality, max(1.0, float(stack.max())))
     result = []
     for i, image in enumerate(stack):
-        seed = options.seed + i
-        result.append(degrade(image, options.modality, level, seed=seed, data_range=data_range))
+        result.append(
+            degrade(
+                image, options.modality, level, seed=options.seed + i, data_range=data_range,
+                keep_projections=keep_projections,
+            )
+        )  # fmt: skip
         bar(i + 1, len(stack), "degrading")
     return result
 
@@ -187,6 +191,7 @@ def _reconstruct(options: argparse.Namespace) -> None:
     from dataclasses import replace
 
     from inference.methods.base import load_method
+    from inference.methods.register import needs_projections
     from inference.progress import ProgressBar
 
     try:
@@ -194,7 +199,8 @@ def _reconstruct(options: argparse.Namespace) -> None:
     except json.JSONDecodeError as error:
         raise ValueError(f"--settings is not JSON ({error.msg}): write for example '{{\"steps\": 20}}'.") from error
     method, bar = load_method(options.method, settings, options.device), ProgressBar()
-    measurements, references = _measurements(options), _slices(options.input)
+    measurements = _measurements(options, needs_projections(options.method, settings))
+    references = _slices(options.input)
     images = []
     for i, measurement in enumerate(measurements):
         images += method.reconstruct([replace(measurement, reference=references[i])], [measurement.seed])

@@ -21,12 +21,16 @@ DROPOUT_UPS = 3  # innermost up-sampling layers that drop out, the source of the
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """``features``: width of the outermost level (64 in the paper)."""
+    """``features``: width of the outermost level (64 in the paper). ``norm``: "batch" (the paper) or "instance".
+
+    Batch statistics of mixed modalities differ from the running ones of evaluation; an instance's own do not.
+    """
 
     in_channels: int = 4
     out_channels: int = 1
     features: int = 64
     dropout: float = 0.5
+    norm: str = "batch"
     spread: tuple[float, float, float] | None = None
 
 
@@ -36,29 +40,37 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.BatchNorm2d):
+    elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
 
 
-def _down(inputs: int, outputs: int, level: int) -> nn.Sequential:
+def _norm(kind: str, channels: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    if kind == "instance":
+        return nn.InstanceNorm2d(channels, affine=True)
+    raise ValueError(f"There is no norm {kind!r}: choose batch or instance.")
+
+
+def _down(inputs: int, outputs: int, level: int, kind: str) -> nn.Sequential:
     outermost, innermost = level == 0, level == len(MULTIPLIERS) - 1
     norm = not (outermost or innermost)  # a batch norm over a 1x1 map would erase it
     layers: list[nn.Module] = [] if outermost else [nn.LeakyReLU(0.2)]
     layers.append(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False))
     if norm:
-        layers.append(nn.BatchNorm2d(outputs))
+        layers.append(_norm(kind, outputs))
     return nn.Sequential(*layers)
 
 
-def _up(inputs: int, outputs: int, level: int, dropout: float) -> nn.Sequential:
+def _up(inputs: int, outputs: int, level: int, dropout: float, kind: str) -> nn.Sequential:
     outermost = level == 0
     layers: list[nn.Module] = [
         nn.ReLU(),
         nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=outermost),
     ]
     if not outermost:
-        layers.append(nn.BatchNorm2d(outputs))
+        layers.append(_norm(kind, outputs))
     if dropout and len(MULTIPLIERS) - 1 - DROPOUT_UPS <= level < len(MULTIPLIERS) - 1:
         layers.append(nn.Dropout(dropout))
     return nn.Sequential(*layers)
@@ -75,9 +87,9 @@ class UNetGenerator(nn.Module):
         outputs = [config.out_channels, *widths[:-1]]
         levels = range(len(widths))
         innermost = len(widths) - 1
-        self.downs = nn.ModuleList(_down(inputs[i], widths[i], i) for i in levels)
+        self.downs = nn.ModuleList(_down(inputs[i], widths[i], i, config.norm) for i in levels)
         self.ups = nn.ModuleList(
-            _up(widths[i] * (1 if i == innermost else 2), outputs[i], i, config.dropout) for i in levels
+            _up(widths[i] * (1 if i == innermost else 2), outputs[i], i, config.dropout, config.norm) for i in levels
         )
         self.apply(initialise)
 
