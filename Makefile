@@ -8,7 +8,7 @@ SUITE ?=
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint format bench screenshots lock clean
+.PHONY: setup demo test lint format bench screenshots lock image-steps
 
 setup: .venv/ready
 
@@ -41,6 +41,19 @@ bench: setup ## all suites, or one: make bench SUITE=inference
 
 screenshots: setup ## the pictures in docs/screenshots, from the running demo
 	@READERSTUDY_DEMO=1 $(VENV)/python -m docs.screenshots
+
+image-steps: setup ## the image's steps by hand, where there is no container engine
+	@rm -rf var/image && mkdir -p var/image/source
+	@cp pyproject.toml requirements.lock README.md LICENSE NOTICE var/image/source
+	@$(PYTHON) -m venv var/image/venv
+	@echo "Collecting and installing the image's packages in var/image ..."
+	@cd var/image/source && ../venv/bin/pip wheel --quiet --wheel-dir ../wheels --constraint requirements.lock \
+		".[postgres,redis,fastmri]"
+	@var/image/venv/bin/pip install --quiet --no-index --no-deps var/image/wheels/*.whl
+	@var/image/venv/bin/python docker/check_device.py $$(var/image/venv/bin/python -c \
+		"import torch; print('cuda' if torch.version.cuda else 'cpu')")
+	@READERSTUDY_IMAGE_PYTHON=$(CURDIR)/var/image/venv/bin/python $(VENV)/python -m pytest tests/security/test_image.py \
+		tests/security/test_image_starts.py
 
 lock: ## pin again what pyproject.toml asks for
 	@rm -rf var/lock && $(PYTHON) -m venv var/lock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging.config
 import os
 import warnings
 from typing import Any
@@ -73,6 +74,11 @@ app.conf.update(
 )
 
 
+def _logging(**_: Any) -> None:
+    """Workers log as the settings say; connected, Celery leaves it alone."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
 def _ready(sender: Any, **_: Any) -> None:
     from readerstudy.jobs import worker
 
@@ -91,6 +97,7 @@ def _shutdown(**_: Any) -> None:
     worker.leave()
 
 
+signals.setup_logging.connect(_logging)
 signals.worker_ready.connect(_ready)
 signals.worker_shutting_down.connect(_shutting_down)
 signals.worker_shutdown.connect(_shutdown)

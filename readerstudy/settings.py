@@ -7,7 +7,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from readerstudy import configuration
+from readerstudy import configuration, logs
 
 CONFIGURATION = configuration.read()
 BASE_DIR = configuration.ROOT
@@ -44,12 +44,15 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "drf_spectacular",
     "csp",
 ]
 
 MIDDLEWARE = [
+    "readerstudy.accounts.incoming.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -58,6 +61,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "readerstudy.accounts.sessions.SessionLimitMiddleware",
+    "readerstudy.accounts.second_factor.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -109,29 +114,61 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
+SESSION_IDLE_SECONDS = CONFIGURATION.idle_minutes * 60
+SESSION_LONGEST_SECONDS = SESSION_COOKIE_AGE = 8 * 3600
+# Fragments that pages fetch by themselves: an open page alone is no sign of a person.
+SESSION_IDLE_VIEWS = ["reconstructions:live", "reconstructions:rows", "conduct:monitor", "analytics:status"]
+REQUIRE_MFA = CONFIGURATION.require_mfa and not TESTING
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "readerstudy.accounts.adapter.AccountAdapter"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-ALLAUTH_TRUSTED_PROXY_COUNT = CONFIGURATION.trusted_proxies
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "reauthenticate": "10/m/user",
+    "change_password": "5/m/user",
+    "reset_password": "20/m/ip,5/m/key",
+    "reset_password_from_key": "20/m/ip",
+    "manage_email": "10/m/user",
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES = CONFIGURATION.trusted_proxies
+SOCIALACCOUNT_ADAPTER = "readerstudy.accounts.single_sign_on.SingleSignOnAdapter"
+SOCIALACCOUNT_PROVIDERS = configuration.oidc_providers(CONFIGURATION.oidc)
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+# A link, since the policy for forms would stop the provider's own redirects; connecting by it is refused.
+SOCIALACCOUNT_LOGIN_ON_GET = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = False
 MFA_WEBAUTHN_USER_VERIFICATION = "required"
-SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = CONFIGURATION.https
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+if CONFIGURATION.https:
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+    LANGUAGE_COOKIE_NAME = "__Host-language"
 CSRF_FAILURE_VIEW = "readerstudy.accounts.views.csrf_failure"
 
 SECURE_SSL_REDIRECT = CONFIGURATION.https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CONFIGURATION.trusted_proxies else None
 SECURE_HSTS_SECONDS = 31_536_000 if CONFIGURATION.https else 0
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
+SECURE_HSTS_INCLUDE_SUBDOMAINS = CONFIGURATION.https
+# Preloading binds the whole domain for ever: its owner decides, not one installation.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Features that no page uses; passkeys and full screen stay with pages of this address.
+PERMISSIONS_POLICY = (
+    "accelerometer=(), autoplay=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), "
+    "microphone=(), midi=(), payment=(), usb=(), xr-spatial-tracking=(), fullscreen=(self), "
+    "publickey-credentials-get=(self), publickey-credentials-create=(self)"
+)
+# Responses whose every header is fixed, so that none tells an arm: no request id, no further header.
+FIXED_HEADERS_VIEWS = ["reading:frame", "reading:practice_frame"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -155,7 +192,7 @@ USE_TZ = True
 USE_I18N = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = CONFIGURATION.static
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -207,15 +244,11 @@ JOB_LEASE_SECONDS = 30
 JOB_SECONDS_OF = {"import": 24 * 3600}  # kinds of jobs that may take longer than the ten minutes of the others
 JOB_MAX_ATTEMPTS = 3
 REAPER_SECONDS = 5
+JOB_ALARM_SECONDS = CONFIGURATION.alarm_minutes * 60
+FREE_DISK_BYTES = CONFIGURATION.free_gb * 1024**3
+METRICS_TOKEN = CONFIGURATION.metrics_token
 
-vars().update(configuration.email(CONFIGURATION.email_url))
-DEFAULT_FROM_EMAIL = "readerstudy@localhost"
+vars().update(configuration.email(CONFIGURATION.email_url, CONFIGURATION.log_format))
 ADMINISTRATOR_URL = "admin/"
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": "INFO" if not TESTING else "WARNING"},
-}
+LOGGING = logs.configuration(CONFIGURATION.log_format, level="WARNING" if TESTING else "INFO", debug=DEBUG)

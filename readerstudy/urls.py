@@ -10,14 +10,20 @@ from django.views.i18n import set_language
 
 from readerstudy.accounts import views
 from readerstudy.conduct.people_views import invitation
+from readerstudy.jobs import health
+from readerstudy.jobs.metrics import metrics
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("language/", require_POST(set_language), name="language"),
     path("accounts/tokens/", include("readerstudy.accounts.token_urls")),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("accounts/3rdparty/", include("allauth.socialaccount.urls")),
+    path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),
     path(settings.ADMINISTRATOR_URL, admin.site.urls),
     path("people/", include("readerstudy.accounts.urls")),
     path("invitations/<str:token>/", invitation, name="invitation"),

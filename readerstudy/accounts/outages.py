@@ -45,7 +45,7 @@ def _full() -> Outage:
     return Outage(
         507,
         _("The disk of this installation is full"),
-        _("Nothing that was saved is lost, and this was not saved. Ask the administrator to make room, then try again."),
+        _("Nothing that was saved is lost; this was not saved. Ask the administrator to make room, then try again."),
     )
 
 

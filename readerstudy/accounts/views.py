@@ -1,12 +1,10 @@
-"""The front door: where each person starts, and whether the installation is well."""
+"""The front door: where each person starts, and the pages of what went wrong."""
 
 from __future__ import annotations
 
 import sys
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -35,25 +33,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         "sentence": _("Go back, reload the page and send it again; nothing that was saved is lost."),
     }
     return render(request, "error.html", context, status=403)
-
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
-
-def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers and the pixel store is there."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return HttpResponse("The database does not answer.\n", content_type="text/plain", status=503)
-    try:
-        settings.PIXELS_DIR.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return HttpResponse("The pixel store can't be written.\n", content_type="text/plain", status=503)
-    return HttpResponse("ready\n", content_type="text/plain")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -98,6 +98,21 @@ def oldest_queued_age() -> float | None:
     return max(0.0, (now - oldest).total_seconds()) if oldest else None
 
 
+def alarm(seconds: float) -> str:
+    """What to do about a job that has waited longer than this, in one sentence; empty where none has."""
+    age = oldest_queued_age()
+    if age is None or age <= seconds:
+        return ""
+    alive = workers()
+    if not alive:
+        advice = "no worker is running: start one with `manage.py up` or `manage.py worker`."
+    elif all(worker.current for worker in alive):
+        advice = f"all workers are busy ({len(alive)}): wait, or start more."
+    else:
+        advice = "workers are idle: see whether one serves its queue and whether the broker answers."
+    return f"A job has waited for {age:.0f} s and {advice}"
+
+
 def workers() -> list[WorkerState]:
     """Workers seen within two leases, by host and process."""
     now = clock.now()

@@ -13,13 +13,15 @@ from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
 
-from readerstudy.jobs import claims, clock, dispatch, worker
+from readerstudy.jobs import claims, clock, dispatch, queries, worker
 from readerstudy.jobs.models import Job, Lease, Worker
 from readerstudy.jobs.queries import alive_for
 
 log = logging.getLogger(__name__)
 NAME = "reaper"
 DEAF_SECONDS = 60.0
+ALARM_EVERY = 600.0
+_alarmed_at: float | None = None
 
 
 class Reaper(threading.Thread):
@@ -57,7 +59,19 @@ def tick(holder: str) -> bool:
     remove_dead_workers()
     for queue in settings.QUEUES:
         send_again(queue)
+    sound_alarm()
     return True
+
+
+def sound_alarm() -> None:
+    """Log a warning while a job waits too long, at once and then every ten minutes."""
+    global _alarmed_at
+    sentence = queries.alarm(settings.JOB_ALARM_SECONDS)
+    if not sentence:
+        _alarmed_at = None
+    elif _alarmed_at is None or time.monotonic() - _alarmed_at >= ALARM_EVERY:
+        _alarmed_at = time.monotonic()
+        log.warning("%s", sentence)
 
 
 def take_lease(name: str, holder: str, length: timedelta) -> bool:

@@ -1,13 +1,15 @@
-"""Gunicorn's settings under ``manage.py up``; address and threads come from the command line."""
+"""Gunicorn's settings, under ``manage.py up`` and in the image; address and threads come from the command line."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from readerstudy import logs
 from readerstudy.jobs.launch import die_with
 
 worker_class = "gthread"
-workers = 1
+workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
 timeout = 60
 graceful_timeout = 5
 keepalive = 5
@@ -15,6 +17,7 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+logconfig_dict = logs.configuration(os.environ.get("READERSTUDY_LOG_FORMAT") or "plain")
 proc_name = "readerstudy-web"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal import auth as totp
 from django.test import Client
 from django.urls import reverse
 
@@ -16,7 +18,7 @@ from readerstudy.accounts.tokens import create_token
 from readerstudy.audit.models import Entry
 from readerstudy.reading.actions import start_session
 from readerstudy.studies.models import Membership
-from tests.factories import make_open, make_user
+from tests.factories import PASSWORD, make_open, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -125,3 +127,24 @@ def test_an_administrator_takes_a_lost_one_away_and_sees_no_secret() -> None:
     entry = Entry.objects.get(verb="account.second_factor_removed")
     assert (entry.actor, entry.subject) == (administrator.handle, f"user:{lost.handle}")
     assert client.get("/admin/socialaccount/socialapp/").status_code == 404
+
+
+def test_the_way_from_the_first_sign_in_to_the_desk(settings: Any) -> None:
+    settings.MFA_TOTP_TOLERANCE = 1
+    user, client = make_user(may_coordinate=True), Client()
+    client.post(reverse("account_login"), {"login": user.username, "password": PASSWORD})
+    assert client.get(reverse("home"))["Location"] == reverse("mfa_index")
+    page = client.get(reverse("mfa_activate_totp"), follow=True)
+    if page.redirect_chain:
+        page = client.post(page.redirect_chain[-1][0], {"password": PASSWORD}, follow=True)
+    secret = re.search(rf'value="({"[A-Z2-7]" * 32})"', page.content.decode())
+    assert secret is not None
+    counter = next(totp.yield_hotp_counters_from_time())
+    code = totp.format_hotp_value(totp.hotp_value(secret[1], counter))
+    client.post(reverse("mfa_activate_totp"), {"code": code})
+    assert Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+    assert client.get(reverse("studies:list")).status_code == 200
+    again = Client()
+    answer = again.post(reverse("account_login"), {"login": user.username, "password": PASSWORD})
+    assert answer["Location"] == reverse("mfa_authenticate"), "from now on the password alone signs nobody in"
+    assert again.get(reverse("studies:list")).status_code == 302

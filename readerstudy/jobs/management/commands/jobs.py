@@ -1,11 +1,11 @@
-"""``manage.py jobs``: what waits, runs and failed; ``--retry`` queues failed jobs again."""
+"""``manage.py jobs``: what waits, runs and failed; ``--retry`` queues failed jobs again, ``--alarm`` watches."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.jobs import actions, queries
 
@@ -16,8 +16,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--prefix", default="", help="only jobs whose key starts with this")
         parser.add_argument("--retry", action="store_true", help="queue failed and cancelled jobs again")
+        parser.add_argument("--alarm", type=float, metavar="SECONDS", help="only say whether a job has waited longer")
 
     def handle(self, **options: Any) -> None:
+        if options["alarm"] is not None:
+            if sentence := queries.alarm(options["alarm"]):
+                raise CommandError(sentence)
+            self.stdout.write("No job waits too long.")
+            return
         prefix = options["prefix"]
         if options["retry"]:
             count = actions.retry(prefix=prefix)

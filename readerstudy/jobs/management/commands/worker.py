@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from argparse import ArgumentParser
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from readerstudy.jobs import queries
 from readerstudy.jobs.supervisor import CHECKED, celery_command, cpu_environment
 
 
@@ -18,9 +20,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--queue", default="cpu", help="queue, or several separated by commas")
+        parser.add_argument("--probe", action="store_true", help="only say whether this machine's worker is alive")
         parser.add_argument("--name", default=f"worker-{os.getpid()}")
 
     def handle(self, **options: Any) -> None:
+        if options["probe"]:
+            self._probe(socket.gethostname()[:120])
+            return
         queues = [queue.strip() for queue in options["queue"].split(",") if queue.strip()]
         unknown = sorted(set(queues) - set(settings.QUEUES))
         if unknown or not queues:
@@ -33,3 +39,9 @@ class Command(BaseCommand):
         # The process becomes the worker, so that signals of a container or service manager reach it directly.
         environment = cpu_environment() if queues == ["cpu"] else CHECKED
         os.execve(command[0], command, os.environ | environment)
+
+    def _probe(self, host: str) -> None:
+        """The health check of a worker's container: its heartbeat in the database is young."""
+        if not any(worker.host == host for worker in queries.workers()):
+            raise CommandError(f"No worker on {host} was seen in the last minute: look at its log and restart it.")
+        self.stdout.write("The worker was seen lately.")
