@@ -25,9 +25,10 @@ class TVResult:
 
 def gradient(x: Tensor) -> Tensor:
     """Forward differences (2, rows, cols) of (rows, cols); zero at the last row and column."""
-    result = x.new_zeros((2, *x.shape))
-    result[0, :-1] = x[1:] - x[:-1]
-    result[1, :, :-1] = x[:, 1:] - x[:, :-1]
+    result = x.new_empty((2, *x.shape))
+    result[0, -1], result[1, :, -1] = 0.0, 0.0
+    torch.sub(x[1:], x[:-1], out=result[0, :-1])
+    torch.sub(x[:, 1:], x[:, :-1], out=result[1, :, :-1])
     return result
 
 
@@ -48,18 +49,21 @@ def total_variation(x: Tensor) -> float:
 
 def field_length(field: Tensor) -> float:
     """Sum over pixels of the length of a field (2, rows, cols); complex ones count both parts."""
-    return float(torch.sqrt(field.abs().square().sum(dim=0)).sum(dtype=torch.float64))
+    return float(_lengths(field).sum(dtype=torch.float64))
+
+
+def _lengths(field: Tensor) -> Tensor:
+    return torch.sqrt(field[0].abs().square() + field[1].abs().square())
 
 
 def project_dual(p: Tensor, weight: float) -> Tensor:
     """Each pixel's dual vector back into the disc of radius ``weight``."""
-    length = torch.sqrt(p.abs().square().sum(dim=0, keepdim=True))
-    return p / (length / weight).clamp(min=1.0)
+    return p / (_lengths(p) / weight).clamp_(min=1.0)
 
 
 def best_multiple(p: Tensor, weight: float, linear: float, quadratic: float) -> float:
     """The s >= 0 with s |p| <= ``weight`` everywhere that maximises s ``linear`` - s^2 / 2 ``quadratic``."""
-    largest = float(torch.sqrt(p.abs().square().sum(dim=0)).max())
+    largest = float(_lengths(p).max())
     if largest <= 0.0 or quadratic <= 0.0:
         return 0.0
     return max(0.0, min(weight / largest, linear / quadratic))
@@ -87,7 +91,7 @@ def tv_denoise(noisy: Tensor, weight: float, iterations: int, gap: float) -> TVR
     relative = math.inf
     for iteration in range(1, iterations + 1):
         p = project_dual(p + sigma * gradient(extrapolated), weight)
-        updated = (x - tau * gradient_adjoint(p) + tau * noisy) / (1.0 + tau)
+        updated = torch.add(x, noisy - gradient_adjoint(p), alpha=tau) / (1.0 + tau)
         theta = 1.0 / math.sqrt(1.0 + 2.0 * tau)
         tau, sigma = theta * tau, sigma / theta
         extrapolated = updated + theta * (updated - x)

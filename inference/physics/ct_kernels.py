@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Spacing = tuple[float, float]
+LINES = 4
 
 njit: Callable[..., Any] | None
 try:
@@ -43,30 +44,48 @@ def _bins_inside(first: float, stride: float, across: int, detectors: int) -> tu
     return max(0, math.floor(low) + 1), min(detectors, math.ceil(high))
 
 
+def _columns_inside(start: float, step: float, cols: int, detectors: int) -> tuple[int, int]:
+    """The columns whose position ``start + step * column`` lies from 0 to below ``detectors`` - 1."""
+    begin, end = 0, cols
+    if step != 0.0:
+        low, high = -start / step, (detectors - 1 - start) / step
+        if low > high:
+            low, high = high, low
+        begin, end = math.floor(min(max(low, 0.0), cols)), math.ceil(min(max(high + 1.0, 0.0), cols))
+    while begin < end and not 0.0 <= start + step * begin < detectors - 1:
+        begin += 1
+    while begin < end and not 0.0 <= start + step * (end - 1) < detectors - 1:
+        end -= 1
+    return begin, end
+
+
 if njit is not None:
     _crossing = njit(cache=True)(_crossing)
     _bins_inside = njit(cache=True)(_bins_inside)
+    _columns_inside = njit(cache=True)(_columns_inside)
 
 
 def _project(image: Array, turned: Array, dy: float, dx: float, angles: Array, detectors: int, width: float) -> Array:
     # ``image`` and ``turned`` carry a column of zeros on either side, so that the inner loop needs no branch; it runs
-    # over the bins of one grid line, whose samples lie side by side in memory.
+    # over the bins of one grid line, whose samples lie side by side in memory. A few lines at a time stay in the cache
+    # for all views.
     rows, cols = image.shape[0], turned.shape[0]
     sinogram = np.zeros((angles.size, detectors))
-    for view in range(angles.size):
-        start, step, stride, length = _crossing(angles[view], rows, cols, dy, dx, width)
-        grid = image if abs(math.cos(angles[view])) >= abs(math.sin(angles[view])) else turned
-        total = sinogram[view]
-        for line in range(grid.shape[0]):
-            first = start + step * line - stride * (detectors - 1) / 2.0
-            begin, end = _bins_inside(first, stride, grid.shape[1] - 2, detectors)
-            values = grid[line]
-            for bin_index in range(begin, end):
-                position = first + 1.0 + stride * bin_index
-                low = int(position)
-                weight = position - low
-                total[bin_index] += (1.0 - weight) * values[low] + weight * values[low + 1]
-        total *= length
+    down, across = image[:, 1:] - image[:, :-1], turned[:, 1:] - turned[:, :-1]
+    for block in range(0, max(rows, cols), LINES):
+        for view in range(angles.size):
+            start, step, stride, length = _crossing(angles[view], rows, cols, dy, dx, width)
+            steep = abs(math.cos(angles[view])) >= abs(math.sin(angles[view]))
+            grid, rises = (image, down) if steep else (turned, across)
+            total = sinogram[view]
+            for line in range(block, min(block + LINES, grid.shape[0])):
+                first = start + step * line - stride * (detectors - 1) / 2.0
+                begin, end = _bins_inside(first, stride, grid.shape[1] - 2, detectors)
+                values, slopes = grid[line], rises[line]
+                for bin_index in range(begin, end):
+                    position = first + 1.0 + stride * bin_index
+                    low = int(position)
+                    total[bin_index] += length * (values[low] + (position - low) * slopes[low])
     return sinogram
 
 
@@ -91,19 +110,23 @@ def _project_adjoint(sinogram: Array, rows: int, cols: int, dy: float, dx: float
 
 
 def _back_project(sinogram: Array, rows: int, cols: int, dy: float, dx: float, angles: Array, width: float) -> Array:
-    detectors = sinogram.shape[1]
-    image = np.zeros((rows, cols))
+    # ``sinogram`` carries a bin of zeros at its end, so that rounding at the last bin reads nothing beyond it.
+    detectors = sinogram.shape[1] - 1
+    image, slopes = np.zeros((rows, cols)), np.zeros(detectors + 1)
     for view in range(angles.size):
         step = dx * math.cos(angles[view]) / width
+        values = sinogram[view]
+        for low in range(detectors):
+            slopes[low] = values[low + 1] - values[low]
         for row in range(rows):
             y = ((rows - 1) / 2.0 - row) * dy
             start = y * math.sin(angles[view]) / width - step * (cols - 1) / 2.0 + (detectors - 1) / 2.0
-            for col in range(cols):
+            begin, end = _columns_inside(start, step, cols, detectors)
+            line = image[row]
+            for col in range(begin, end):
                 position = start + step * col
                 low = int(position)
-                if position >= 0.0 and low < detectors - 1:
-                    weight = position - low
-                    image[row, col] += (1.0 - weight) * sinogram[view, low] + weight * sinogram[view, low + 1]
+                line[col] += values[low] + (position - low) * slopes[low]
     return image
 
 
@@ -170,4 +193,5 @@ def back_project(sinogram: Array, shape: tuple[int, int], spacing: Spacing, angl
     """Sum over views of the linearly interpolated sinogram at every pixel."""
     if njit is None:
         return back_project_numpy(sinogram, shape, spacing, angles, width)
-    return _back_project(sinogram, shape[0], shape[1], spacing[0], spacing[1], angles, width)
+    padded = np.pad(sinogram, ((0, 0), (0, 1)))
+    return _back_project(padded, shape[0], shape[1], spacing[0], spacing[1], angles, width)

@@ -16,8 +16,9 @@ CHOICES = {
     "pix2pix": (
         "U-Net generator of 8 levels (Isola et al. 2017), modality as three constant input planes. "
         "Deviations of the small preset: 16 features; the generator's output is added to its input in units "
-        "of each modality's usual residual, without tanh and dropout; a discriminator of half width; the L1 "
-        "of each modality is weighted by the inverse of its usual residual; beta1 0.5."
+        "of each modality's usual residual, without tanh and dropout; instance instead of batch norm; a "
+        "discriminator of half width; the L1 of each modality is weighted by the inverse of its usual "
+        "residual; beta1 0.5."
     ),
     "restormer": (
         "Transposed attention and gated feed-forward blocks (Zamir et al. 2022) in three encoder and three "

@@ -39,7 +39,7 @@ class Preset:
 _SPREAD = list(RESIDUAL_RMS)
 _RESTORMER_SMALL = {"dim": 24, "blocks": [1, 2, 2, 2], "refinement": 1, "spread": _SPREAD}
 _RESTORMER_PAPER = {"dim": 48, "blocks": [4, 6, 6, 8], "refinement": 4}
-_PIX2PIX_SMALL = {"features": 16, "dropout": 0.0, "spread": _SPREAD}
+_PIX2PIX_SMALL = {"features": 16, "dropout": 0.0, "norm": "instance", "spread": _SPREAD}
 
 
 def _paper(crop: tuple[int, int], network: Mapping[str, object], **options: float) -> Preset:
@@ -58,24 +58,24 @@ def _paper(crop: tuple[int, int], network: Mapping[str, object], **options: floa
 
 PRESETS: dict[str, dict[str, Preset]] = {
     "pix2pix": {
-        "small": Preset(4, (256, 256), 5e-4, _PIX2PIX_SMALL, steps=5000, validate_every=500, mixed_precision=True,
+        "small": Preset(4, (256, 256), 5e-4, _PIX2PIX_SMALL, steps=1600, validate_every=250, mixed_precision=True,
                         betas=(0.5, 0.999), options={"l1": 100.0, "discriminator": 32, "balanced": 1.0}),
         "paper": _paper((256, 256), {"features": 64}, l1=100.0, discriminator=64),
     },
     "restormer": {
-        "small": Preset(4, (64, 256), 8e-4, _RESTORMER_SMALL, steps=2400, validate_every=300,
+        "small": Preset(4, (64, 256), 8e-4, _RESTORMER_SMALL, steps=1500, validate_every=300,
                         mixed_precision=True, options={"balanced": 1.0}),
         "paper": _paper((128, 128), _RESTORMER_PAPER),
     },
     "diffusion_unet": {
-        "small": Preset(8, (64, 256), 5e-4, {"features": 64, "blocks": 1}, steps=7500, validate_every=750,
+        "small": Preset(8, (64, 256), 5e-4, {"features": 64, "blocks": 1}, steps=5250, validate_every=750,
                         mixed_precision=True,
                         options={"condition_dropout": 0.1, "unit_weight": 1.0, "time_power": 2.0}),
         "paper": _paper((256, 256), {"features": 128, "blocks": 2, "linear_skip": False},
                         condition_dropout=0.1, unit_weight=0.0, perceptual=0.1),
     },
     "fid_med": {
-        "small": Preset(12, None, 1e-3, {"multiplier": 0.5}, steps=1300, validate_every=650,
+        "small": Preset(12, None, 1e-3, {"multiplier": 0.5}, steps=2000, validate_every=650,
                         mixed_precision=True),
         "paper": Preset(64, None, 1e-3, {"multiplier": 1.0}, epochs=200, mixed_precision=True),
     },
