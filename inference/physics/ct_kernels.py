@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Spacing = tuple[float, float]
-LINES = 4
+LINES = 16  # of the image that are projected together
 
 njit: Callable[..., Any] | None
 try:

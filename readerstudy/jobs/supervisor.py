@@ -190,9 +190,11 @@ def children(plan: Plan, listener: socket.socket | None) -> list[Child]:
 
 
 def worker_child(queue: str, number: int, environment: Mapping[str, str]) -> Child:
+    """A worker of a queue; one with a GPU also takes what waits for any worker, since no method needs a GPU."""
     name = f"{queue}{number}-{os.getpid()}"
+    queues = ["gpu", "cpu"] if queue == "gpu" else [queue]
     return Child(
-        f"The {queue} worker {number + 1}", celery_command([queue], name), environment,
+        f"The {queue} worker {number + 1}", celery_command(queues, name), environment,
         niceness=WORKER_NICENESS, worker=True,
     )  # fmt: skip
 
@@ -214,7 +216,8 @@ def cpu_environment() -> dict[str, str]:
 def gpu_environment(number: int) -> dict[str, str]:
     """One GPU per worker, out of those this process may see."""
     visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return {**CHECKED, "CUDA_VISIBLE_DEVICES": visible[number % len(visible)] if visible else str(number)}
+    device = visible[number % len(visible)] if visible else str(number)
+    return {**CHECKED, "CUDA_VISIBLE_DEVICES": device, "READERSTUDY_DEVICE": "cuda"}
 
 
 def _why(status: int) -> str:
