@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
@@ -85,12 +86,24 @@ def transition(request: SignedInRequest, pk: UUID, verb: str) -> HttpResponse:
     found, _ = study_for(request.user, pk, COORDINATOR)
     if verb not in TRANSITIONS:
         raise Http404
+    if verb == "unblind":
+        return _after_signing_in_again(request, found, verb)
+    return _made(request, found, verb)
+
+
+@reauthentication_required  # type: ignore[untyped-decorator, unused-ignore]
+def _after_signing_in_again(request: SignedInRequest, found: Study, verb: str) -> HttpResponse:
+    """What can't be undone asks for the password or passkey again, unless it has just been given."""
+    return _made(request, found, verb)
+
+
+def _made(request: SignedInRequest, found: Study, verb: str) -> HttpResponse:
     try:
         done = TRANSITIONS[verb](found, request.user)
         messages.success(request, f"The study is {done.get_state_display()}.")
     except (StudyError, CaseError) as error:
         messages.error(request, str(error))
-    return redirect("conduct:study", pk=pk)
+    return redirect("conduct:study", pk=found.pk)
 
 
 @login_required
