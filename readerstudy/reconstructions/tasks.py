@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce, Greatest
 from numpy.typing import NDArray
 
 from inference.data.grid import from_stored, to_stored
+from inference.methods.register import needs_projections
 from readerstudy.cases import store
 from readerstudy.cases.models import Case, Slice
 from readerstudy.jobs.claims import Claim
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 KEEP_METHODS, KEEP_MEASUREMENTS = 2, 64
 _methods: OrderedDict[tuple[str, str, str], Method] = OrderedDict()
-_measurements: OrderedDict[tuple[int, int], Measurement] = OrderedDict()
+_measurements: OrderedDict[tuple[int, int, bool], Measurement] = OrderedDict()
 
 
 def reconstruct(claim: Claim) -> None:
@@ -80,7 +81,8 @@ def _measure(run: Run, row: Slice) -> Measurement:
     from inference.methods.base import Measurement
     from inference.physics.degrade import degrade
 
-    case, key = run.measurement.case, (run.measurement.pk, row.pk)
+    projections = needs_projections(run.method, run.settings)
+    case, key = run.measurement.case, (run.measurement.pk, row.pk, projections)
     if key not in _measurements:
         reference = _reference(case, row)
         seed = run.measurement.seed + row.index
@@ -99,7 +101,7 @@ def _measure(run: Run, row: Slice) -> Measurement:
         else:
             made = degrade(
                 reference, case.modality, run.measurement.level, seed=seed, pixel_spacing=case.pixel_spacing,
-                data_range=case.data_range, already_noisy=case.already_noisy,
+                data_range=case.data_range, already_noisy=case.already_noisy, keep_projections=projections,
             )  # fmt: skip
         _measurements[key] = made
         while len(_measurements) > KEEP_MEASUREMENTS:
