@@ -87,7 +87,8 @@ def transition(request: SignedInRequest, pk: UUID, verb: str) -> HttpResponse:
     if verb not in TRANSITIONS:
         raise Http404
     if verb == "unblind":
-        return _after_signing_in_again(request, found, verb)
+        response: HttpResponse = _after_signing_in_again(request, found, verb)
+        return response
     return _made(request, found, verb)
 
 
