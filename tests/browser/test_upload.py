@@ -77,6 +77,20 @@ class Pieces:
         route.continue_()
 
 
+def enter(page: Any, shown: str) -> None:
+    """Press Enter until the element is shown: Chromium sometimes loses a press on a page that is busy."""
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+    for patience in (8_000, 8_000, 30_000):
+        page.keyboard.press("Enter")
+        try:
+            page.locator(shown).wait_for(timeout=patience)
+            return
+        except PlaywrightTimeout:
+            continue
+    raise AssertionError(f"Enter doesn't lead to {shown}.")
+
+
 def chooser_by_key(page: Any) -> Any:
     """The dialog for files that Enter opens; the first press after a page has loaded is sometimes lost by Chromium."""
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
@@ -186,15 +200,15 @@ def test_pause_go_on_and_give_up_by_keyboard_alone(
     title(page, "Uploading")
     assert Upload.objects.get().keep == ["acquisition", "patient"] and len(pieces.sent) == 4
     tab_to(page, "#upload-panel [data-part=give-up]")
-    page.keyboard.press("Enter")
-    page.get_by_role("dialog").wait_for()
+    enter(page, "dialog[open]")
     axe.check(page)
     page.keyboard.press("Escape")
+    page.locator("dialog[open]").wait_for(state="hidden")
     assert Upload.objects.get().state == "receiving", "Escape keeps it"
-    page.keyboard.press("Enter")
+    tab_to(page, "#upload-panel [data-part=give-up]")
+    enter(page, "dialog[open]")
     tab_to(page, "dialog button[value=yes]")
-    page.keyboard.press("Enter")
-    page.locator("#upload-form").wait_for()
+    enter(page, "#upload-form")
     assert (Upload.objects.get().state, Upload.objects.get().source.name) == ("given_up", "Hospital B")
     assert not list((installation / "uploads").iterdir())
 
