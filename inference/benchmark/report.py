@@ -13,6 +13,7 @@ from inference.benchmark.fidelity_tables import SliceRow
 from inference.benchmark.paper import ALPHA, TABLE3, TABLE4, TABLE6
 
 Tables = Mapping[str, Any]
+NAMED = 4  # patients left out that are named per reason
 
 
 def write_report(folder: Path, tables: Tables, rows: Sequence[SliceRow]) -> str:
@@ -71,8 +72,7 @@ def _stated(tables: Tables) -> list[str]:
     if stated["cases"]:
         counts = ", ".join(f"{m} {n} slices of {p} patients" for m, (p, n) in stated["cases"].items())
         lines += [f"Cases: {counts}. {stated['selection']}", ""]
-    for name, why in stated["left_out"].items():
-        lines.append(f"- Left out: {name}, {why}.")
+    lines += [f"- Left out, {why}: {_named(names)}." for why, names in stated["left_out"].items()]
     lines += ["", f"Physics version {stated['physics_version']}:", ""]
     for modality, parameters in stated["physics"].items():
         values = "; ".join(f"{k.replace('_', ' ')} {v}" for k, v in parameters.items())
@@ -82,6 +82,12 @@ def _stated(tables: Tables) -> list[str]:
     for key, card in stated["weights"].items():
         lines.append(f"- {ARMS[key].title.partition(',')[0]}: {card}.")
     return [*lines, ""]
+
+
+def _named(names: Sequence[str]) -> str:
+    """A few names and how many more there are."""
+    shown = ", ".join(names[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
 
 
 def _number(value: float | None, digits: int) -> str:

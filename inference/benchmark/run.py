@@ -162,8 +162,7 @@ def _stated(options: Options, cases: CaseSet) -> dict[str, Any]:
     return {
         "cases": counted(cases.cases),
         "selection": part + matrix,
-        "left_out": dict(sorted(cases.left_out.items())[:20])
-        | ({"others": f"{len(cases.left_out) - 20} more"} if len(cases.left_out) > 20 else {}),
+        "left_out": _by_reason(cases.left_out),
         "physics_version": physics_version,
         "physics": {m: dict(p) for m, p in PHYSICS_PARAMETERS.items()},
         "levels": {m: level.text(level.default) for m, level in LEVELS.items()},
@@ -172,6 +171,13 @@ def _stated(options: Options, cases: CaseSet) -> dict[str, Any]:
         "size": options.size,
         "device": options.device,
     }
+
+
+def _by_reason(left_out: dict[str, str]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for name, why in sorted(left_out.items()):
+        reasons.setdefault(why, []).append(name)
+    return reasons
 
 
 def _card_line(path: Path) -> str:
