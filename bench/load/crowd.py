@@ -196,8 +196,10 @@ def busy_worker(installation: LoadRoom, seconds: float) -> Iterator[None]:
         yield
     finally:
         answer = tool.stdout.readline()
-        tool.communicate()
-        say(f"The busy worker wrote {answer.strip() or 'nothing'} transactions.")
+        story = tool.communicate()[1]
+        if not answer.strip():
+            raise RuntimeError(f"The busy worker died, so that nothing was measured beside it:\n{story[-2000:]}")
+        say(f"The busy worker wrote {answer.strip()} transactions.")
 
 
 def percentile(samples: list[Sample], share: float) -> float:

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -74,8 +75,10 @@ def write(seconds: float) -> int:
     """What a busy worker does to the database, without pause: 8 rows per transaction; how many transactions."""
     from readerstudy.reconstructions.models import Reconstruction
     from readerstudy.reconstructions.recording import counted
+    from tests import factories
     from tests.factories import ARMS, make_case, make_run
 
+    factories._numbers = count(1_000_000)  # another process has counted its cases from 1
     case = make_case("CT", slices=ROWS_PER_TRANSACTION)
     runs = [make_run(case, method) for method in ARMS]
     chance, until, done = Random(1), time.monotonic() + seconds, 0
