@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.db import OperationalError
 from django.http import HttpRequest
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
@@ -60,10 +61,12 @@ def _note(request: HttpRequest, now: int) -> None:
     session[SEEN] = now
     try:
         session.save()
-    except UpdateError:
-        logout(request)  # ended by another request meanwhile
-    else:
-        session.modified = changed
+    except UpdateError as error:
+        # Django raises this for a session that another request has ended, and for a database that is busy or away.
+        if not isinstance(error.__context__, OperationalError):
+            logout(request)
+            return
+    session.modified = changed
 
 
 def _is_page(request: HttpRequest) -> bool:

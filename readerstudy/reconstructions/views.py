@@ -329,22 +329,23 @@ def _opened(request: SignedInRequest, case: Case) -> bool:
 @require_GET
 def pixels(request: SignedInRequest, pk: int) -> HttpResponse:
     """One reconstructed slice as raw little-endian uint16."""
-    require_coordinator(request.user)
-    row = Reconstruction.objects.select_related("slice__case").exclude(pixels="").filter(pk=pk).first()
-    if row is None:
-        raise Http404
-    return _raw(request, row.slice.case, row.pixels)
+    return _kept(request, pk, "pixels")
 
 
 @login_required
 @require_GET
 def uncertainty(request: SignedInRequest, pk: int) -> HttpResponse:
     """The SD map of one reconstructed slice as raw little-endian uint16; the page states its scale."""
+    return _kept(request, pk, "uncertainty")
+
+
+def _kept(request: SignedInRequest, pk: int, column: str) -> HttpResponse:
+    """What the column of a reconstruction names in the pixel store; 404 where it names nothing."""
     require_coordinator(request.user)
-    row = Reconstruction.objects.select_related("slice__case").exclude(uncertainty="").filter(pk=pk).first()
+    row = Reconstruction.objects.select_related("slice__case").exclude(**{column: ""}).filter(pk=pk).first()
     if row is None:
         raise Http404
-    return _raw(request, row.slice.case, row.uncertainty)
+    return _raw(request, row.slice.case, getattr(row, column))
 
 
 @login_required

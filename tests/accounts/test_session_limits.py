@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -57,6 +60,24 @@ def test_activity_keeps_a_session_open_and_idleness_ends_it(client: Client, watc
     assert not signed_in(client)
     watch.minutes(-31)
     assert not signed_in(client), "an ended session does not come back"
+
+
+@pytest.mark.parametrize(("behind", "kept"), [(OperationalError("database is locked"), True), (None, False)])
+def test_a_busy_database_ends_no_session_but_another_request_may(
+    client: Client, watch: Watch, monkeypatch: pytest.MonkeyPatch, behind: Exception | None, kept: bool
+) -> None:
+    """Django raises the same error for both; only a session that is gone signs its person out."""
+    watch.minutes(5)
+
+    def fails(*_: object, **__: object) -> None:
+        error = UpdateError()
+        error.__context__ = behind
+        raise error
+
+    with monkeypatch.context() as busy:
+        busy.setattr(SessionStore, "save", fails)
+        client.get("/healthz")
+    assert signed_in(client) is kept
 
 
 def test_the_day_ends_every_session(client: Client, watch: Watch) -> None:

@@ -17,7 +17,7 @@ from readerstudy.cases.models import Case, Look
 from readerstudy.reconstructions.models import Run
 from readerstudy.reconstructions.uncertainty import keep_map
 from tests.browser import axe
-from tests.browser.test_preparation import tab_to
+from tests.browser.keyboard import tab_to
 from tests.factories import PASSWORD, SIDE, make_case, make_run, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -10,6 +10,7 @@ from django.test import Client
 
 from readerstudy.reading.actions import give_consent
 from readerstudy.reading.models import DisplayCheck, MethodGuess
+from tests.browser.keyboard import tab_to
 from tests.browser.test_reading_room import painted, sign_in
 from tests.factories import ARMS, PASSWORD, World, make_open, read_session
 
@@ -39,15 +40,6 @@ def finished() -> World:
     read_session(made.readers[0], first)
     read_session(made.readers[0], last, sign=False)
     return made
-
-
-def tab_to(page: Any, selector: str) -> None:
-    """Move the focus to the element without a mouse."""
-    for _ in range(60):
-        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab never reaches {selector}.")
 
 
 def report(page: Any, wrong: int) -> None:

@@ -13,8 +13,8 @@ from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case, Import, Source, Upload
 from readerstudy.jobs import worker
 from tests.browser import axe
+from tests.browser.keyboard import chooser_by_key, enter, tab_to
 from tests.browser.test_compare import sign_in
-from tests.browser.test_preparation import tab_to
 from tests.cases.factories import write_dicom
 from tests.factories import make_user
 
@@ -75,35 +75,6 @@ class Pieces:
             return
         self.sent.append((int(found[1]), int(found[2])))
         route.continue_()
-
-
-def enter(page: Any, shown: str) -> None:
-    """Press Enter until the element is shown: Chromium sometimes loses a press on a page that is busy."""
-    from playwright.sync_api import TimeoutError as PlaywrightTimeout
-
-    for patience in (8_000, 8_000, 30_000):
-        page.keyboard.press("Enter")
-        try:
-            page.locator(shown).wait_for(timeout=patience)
-            return
-        except PlaywrightTimeout:
-            continue
-    raise AssertionError(f"Enter doesn't lead to {shown}.")
-
-
-def chooser_by_key(page: Any) -> Any:
-    """The dialog for files that Enter opens; the first press after a page has loaded is sometimes lost by Chromium."""
-    from playwright.sync_api import TimeoutError as PlaywrightTimeout
-
-    for patience in (4_000, 4_000, 30_000):
-        try:
-            with page.expect_file_chooser(timeout=patience) as chooser:
-                page.wait_for_timeout(300)
-                page.keyboard.press("Enter")
-            return chooser.value
-        except PlaywrightTimeout:
-            continue
-    raise AssertionError("Enter opens no dialog for files.")
 
 
 def open_page(page: Any, address: str, user: User) -> None:
