@@ -25,7 +25,10 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, required=True, help="folder of the pool, with manifest.csv")
     train.add_argument("--out", type=Path, required=True, help="folder for checkpoints, weights and card")
     train.add_argument("--steps", type=int, help="instead of the preset's number of steps")
+    train.add_argument("--minutes", type=float, help="of training at most; the learning rate falls accordingly")
+    train.add_argument("--batch", type=int, help="slices per step instead of the preset's")
     train.add_argument("--device", default="cpu")
+    train.add_argument("--compile", action="store_true", help="compile the networks: slower to start, then faster")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--no-card", action="store_true", help="skip the evaluation on held-out patients")
     card = commands.add_parser("card", help="evaluate trained weights on held-out patients, write the card")
@@ -89,9 +92,12 @@ def _train(options: argparse.Namespace) -> None:
         options.preset,
         options.data,
         options.out,
-        steps=options.steps,
         device=options.device,
+        steps=options.steps,
+        batch=options.batch,
+        minutes=options.minutes,
         seed=options.seed,
+        compiled=options.compile,
     )
     if not options.no_card:
         write_card(weights, options.data, 3, ProgressBar())

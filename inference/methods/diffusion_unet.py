@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inference.data.preprocessing import RESIDUAL_RMS, IntensityMap
+from inference.methods.acceleration import Accelerated, precision_on, prepared
 from inference.methods.base import Measurement
 from inference.methods.batching import NetworkSlice, batch_size_for, in_batches, network_slice, stacked
 from inference.methods.checkpoints import load_into, read_weights
@@ -104,12 +105,14 @@ class DiffusionUNet(nn.Module):
     """epsilon(x_t, t, condition): (B, 1, rows, cols) with rows and columns multiples of 16."""
 
     alpha_bar: Tensor
+    spread: Tensor
 
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()
         self.config = config
         table = torch.from_numpy(Schedule().alpha_bar).float()
         self.register_buffer("alpha_bar", table, persistent=False)
+        self.register_buffer("spread", torch.tensor(config.spread), persistent=False)
         widths = [config.features * m for m in config.multipliers]
         embedding = 4 * config.features
         self.time = nn.Sequential(nn.Linear(config.features, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
@@ -137,7 +140,7 @@ class DiffusionUNet(nn.Module):
         self.ups = nn.ModuleList(nn.Conv2d(widths[i + 1], widths[i], 3, padding=1) for i in range(last))
 
     def _body(self, x: Tensor, embedding: Tensor) -> Tensor:
-        y = self.stem(F.pixel_unshuffle(x, 2))
+        y = self.stem(F.pixel_unshuffle(x, 2).to(self.stem.weight.dtype))
         skips: list[Tensor] = []
         last = len(self.encoder) - 1
         for level, blocks in enumerate(self.encoder):
@@ -154,17 +157,19 @@ class DiffusionUNet(nn.Module):
                 y = block(y, embedding)
             if level > 0:
                 y = self.ups[level - 1](F.interpolate(y, scale_factor=2.0, mode="nearest"))
-        return F.pixel_shuffle(self.head(F.silu(self.norm(y))), 2)
+        return F.pixel_shuffle(self.head(F.silu(self.norm(y))).to(x.dtype), 2)
 
     def skip_coefficients(self, t: Tensor, modality: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of x_t about alpha_t times the measurement: alpha_t, deviation of the signal and of the noise."""
         alpha = self.alpha_bar[t][:, None, None, None].sqrt()
-        spread = (modality @ modality.new_tensor(self.config.spread))[:, None, None, None]
+        spread = (modality @ self.spread)[:, None, None, None]
         return alpha, alpha * spread, (1.0 - alpha**2).sqrt()
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor, present: Tensor, modality: Tensor) -> Tensor:
         """``t`` (B,) integers; ``present`` (B,) one or zero; ``modality`` (B, 3) one-hot."""
-        embedding = self.time(sinusoidal_embedding(t, self.config.features)) + self.modality(modality)
+        kind = self.stem.weight.dtype
+        time = sinusoidal_embedding(t, self.config.features).to(kind)
+        embedding = self.time(time) + self.modality(modality.to(kind))
         plane = present[:, None, None, None].expand_as(x)
         if not self.config.linear_skip:
             return self._body(torch.cat([x, condition * plane, plane], dim=1), embedding)
@@ -196,7 +201,7 @@ class DiffusionUNetMethod:
     key = "diffusion_unet"
     name = "Diffusion-UNet"
     version = "1"
-    precision = "float32"
+    precision: str
 
     def __init__(self, settings: Mapping[str, Any], device: str, weights: Path | None = None) -> None:
         path = weights or weights_path(self.key)
@@ -204,19 +209,23 @@ class DiffusionUNetMethod:
         config, state = read_weights(path)
         self.network = DiffusionUNet(diffusion_config(config))
         load_into(self.network, state, device)
-        self._configure(settings, device)
+        prepared(self.network, device)
+        self._configure(settings, device, precision_on(device))
         self.weights_hash = file_sha256(path)
 
     @classmethod
     def of_network(cls, network: DiffusionUNet, settings: Mapping[str, Any], device: str) -> DiffusionUNetMethod:
-        """The method around a network in memory (validation during training)."""
+        """The method around a network in memory, as it is (validation during training)."""
         method = cls.__new__(cls)
         method.network, method.weights_hash = network, ""
-        method._configure(settings, device)
+        method._configure(settings, device, "float32", in_training=True)
         return method
 
-    def _configure(self, settings: Mapping[str, Any], device: str) -> None:
+    def _configure(self, settings: Mapping[str, Any], device: str, precision: str, in_training: bool = False) -> None:
         self.settings, self.device, self.batch_size = settings, device, batch_size_for(device)
+        self.precision = precision
+        self._plain_pass = Accelerated(self._plain, device, as_written=in_training)
+        self._guided_pass = Accelerated(self._guided_epsilon, device, as_written=in_training)
         self.samples: int = settings["samples"]
         self.schedule = Schedule()
         self.timesteps = self.schedule.trailing(settings["steps"], settings["start"])
@@ -277,19 +286,23 @@ class DiffusionUNetMethod:
         return [draw.slice.physical(image) for draw, image in zip(draws, images, strict=True)]
 
     def _estimate(self, x: Tensor, t: int, condition: Tensor, modality: Tensor) -> Tensor:
-        """The guided estimate of x_0, clipped to the data range; guidance doubles the pass."""
-        guided = self._guided(t)
-        count = 2 if guided else 1
-        present = torch.ones(count * len(x), device=x.device)
-        present[len(x) :] = 0.0
-        times = torch.full((count * len(x),), t, device=x.device)
-        inputs, conditions, modalities = (torch.cat([values] * count) for values in (x, condition, modality))
-        epsilon = self.network(inputs, times, conditions, present, modalities)
-        if guided:
-            given, free = epsilon.chunk(2)
-            epsilon = free + self.settings["guidance"] * (given - free)
+        """The estimate of x_0, guided where the settings say so, clipped to the data range."""
+        times = torch.full((len(x),), t, device=x.device)
+        run = self._guided_pass if self._guided(t) else self._plain_pass
+        (epsilon,) = run(x, times, condition, modality)
         estimate: Tensor = (x - self.schedule.sigma(t) * epsilon) / self.schedule.alpha(t)
         return estimate.clamp(-1.0, 1.0)
+
+    def _plain(self, x: Tensor, times: Tensor, condition: Tensor, modality: Tensor) -> tuple[Tensor]:
+        return (self.network(x, times, condition, torch.ones(len(x), device=x.device), modality),)
+
+    def _guided_epsilon(self, x: Tensor, times: Tensor, condition: Tensor, modality: Tensor) -> tuple[Tensor]:
+        """With and without the condition in one pass of twice the size."""
+        present = torch.ones(2 * len(x), device=x.device)
+        present[len(x) :] = 0.0
+        inputs = [torch.cat([values] * 2) for values in (x, times, condition)]
+        given, free = self.network(*inputs, present, torch.cat([modality] * 2)).chunk(2)
+        return (free + self.settings["guidance"] * (given - free),)
 
     @staticmethod
     def _consistent(x0: Tensor, consistency: DataConsistency, scale: IntensityMap) -> Tensor:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inference.data.preprocessing import clip_physical
+from inference.methods.acceleration import Accelerated, precision_on, prepared
 from inference.methods.base import Measurement
 from inference.methods.batching import NetworkSlice, batch_size_for, in_batches, network_slice, stacked
 from inference.methods.checkpoints import load_into, read_weights
@@ -24,10 +25,10 @@ def network_input(image: Tensor, modality: Tensor) -> Tensor:
     return torch.cat([image, planes], dim=1)
 
 
-def added_residual(x: Tensor, output: Tensor, spread: tuple[float, ...]) -> Tensor:
-    """The input image plus ``output`` in units of ``spread``, the usual residual of the modality in the planes of
-    ``x`` (B, 4, rows, cols): an output of the same size then means the same effort in every modality."""
-    scale = (x[:, 1:] * x.new_tensor(spread)[None, :, None, None]).sum(dim=1, keepdim=True)
+def added_residual(x: Tensor, output: Tensor, spread: Tensor) -> Tensor:
+    """The input image plus ``output`` in units of ``spread`` (3,), the usual residual of the modality in the planes
+    of ``x`` (B, 4, rows, cols): an output of the same size then means the same effort in every modality."""
+    scale = (x[:, 1:] * spread[None, :, None, None]).sum(dim=1, keepdim=True)
     return x[:, :1] + scale * output
 
 
@@ -37,7 +38,7 @@ class ImageToImage:
     key: str
     name: str
     version = "1"
-    precision = "float32"
+    precision: str
     sampler = ""
     network_calls = 1
     network: nn.Module
@@ -53,19 +54,23 @@ class ImageToImage:
         config, state = read_weights(path)
         self.network = self.build(config)
         load_into(self.network, state, device)
-        self._configure(settings, device)
+        prepared(self.network, device)
+        self._configure(settings, device, precision_on(device))
         self.weights_hash = file_sha256(path)
 
     @classmethod
     def of_network(cls, network: nn.Module, settings: Mapping[str, object], device: str) -> ImageToImage:
-        """The method around a network in memory (validation during training)."""
+        """The method around a network in memory, as it is (validation during training)."""
         method = cls.__new__(cls)
         method.network, method.weights_hash = network, ""
-        method._configure(settings, device)
+        method._configure(settings, device, "float32", in_training=True)
         return method
 
-    def _configure(self, settings: Mapping[str, object], device: str) -> None:
-        self.device, self.batch_size = device, batch_size_for(device)
+    def _configure(
+        self, settings: Mapping[str, object], device: str, precision: str, in_training: bool = False
+    ) -> None:
+        self.device, self.batch_size, self.precision = device, batch_size_for(device), precision
+        self._pass = Accelerated(self._made, device, as_written=in_training)
         self.data_consistency = bool(settings["data_consistency"])
 
     def build(self, config: Mapping[str, object]) -> nn.Module:
@@ -78,8 +83,12 @@ class ImageToImage:
 
     @torch.inference_mode()
     def _reconstruct(self, slices: Sequence[NetworkSlice]) -> list[NDArray[np.float32]]:
-        outputs = self.network(network_input(*stacked(slices, self.device)))[:, 0].float().cpu().numpy()
+        outputs = self._pass(*stacked(slices, self.device))[0].cpu().numpy()
         return [self._consistent(one.measurement, one.physical(out)) for one, out in zip(slices, outputs, strict=True)]
+
+    def _made(self, images: Tensor, modalities: Tensor) -> tuple[Tensor]:
+        """float32 (B, rows, cols) of images (B, 1, rows, cols) and one-hot modalities (B, 3)."""
+        return (self.network(network_input(images, modalities))[:, 0].float(),)
 
     def _consistent(self, measurement: Measurement, restored: NDArray[np.float32]) -> NDArray[np.float32]:
         consistency = data_consistency_of(measurement, self.device) if self.data_consistency else None

@@ -79,6 +79,8 @@ def _up(inputs: int, outputs: int, level: int, dropout: float, kind: str) -> nn.
 class UNetGenerator(nn.Module):
     """(B, in, rows, cols) to (B, out, rows, cols); rows and columns are multiples of 256."""
 
+    spread: Tensor | None
+
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
@@ -91,19 +93,21 @@ class UNetGenerator(nn.Module):
         self.ups = nn.ModuleList(
             _up(widths[i] * (1 if i == innermost else 2), outputs[i], i, config.dropout, config.norm) for i in levels
         )
+        self.register_buffer("spread", None if config.spread is None else torch.tensor(config.spread), persistent=False)
         self.apply(initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         maps = []
-        y = x
+        y = x.to(self.downs[0][0].weight.dtype)  # type: ignore[index]
         for down in self.downs:
             y = down(y)
             maps.append(y)
         y = self.ups[-1](maps[-1])
         for level in range(len(maps) - 2, -1, -1):
             y = self.ups[level](torch.cat([maps[level], y], dim=1))
-        if self.config.spread is not None:
-            return added_residual(x, y, self.config.spread)
+        y = y.to(x.dtype)
+        if self.spread is not None:
+            return added_residual(x, y, self.spread)
         return torch.tanh(y)
 
 

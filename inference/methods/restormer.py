@@ -112,6 +112,8 @@ def _upsample(dim: int) -> nn.Sequential:
 class Restormer(nn.Module):
     """(B, in, rows, cols) to (B, out, rows, cols); rows and columns are multiples of 8."""
 
+    spread: Tensor | None
+
     def __init__(self, config: RestormerConfig) -> None:
         super().__init__()
         self.config = config
@@ -131,20 +133,21 @@ class Restormer(nn.Module):
         self.decoder1 = _blocks(b1, 2 * d1, h1, config)
         self.refinement = _blocks(config.refinement, 2 * d1, h1, config)
         self.output = nn.Conv2d(2 * d1, config.out_channels, 3, padding=1, bias=False)
+        self.register_buffer("spread", None if config.spread is None else torch.tensor(config.spread), persistent=False)
         if config.spread is not None:
             nn.init.zeros_(self.output.weight)  # an untrained network returns the measurement
 
     def forward(self, x: Tensor) -> Tensor:
-        e1 = self.encoder1(self.embed(x))
+        e1 = self.encoder1(self.embed(x.to(self.embed.weight.dtype)))
         e2 = self.encoder2(self.down1(e1))
         e3 = self.encoder3(self.down2(e2))
         y = self.latent(self.down3(e3))
         y = self.decoder3(self.reduce3(torch.cat([self.up3(y), e3], dim=1)))
         y = self.decoder2(self.reduce2(torch.cat([self.up2(y), e2], dim=1)))
         y = self.decoder1(torch.cat([self.up1(y), e1], dim=1))
-        y = self.output(self.refinement(y))
-        if self.config.spread is not None:
-            return added_residual(x, y, self.config.spread)
+        y = self.output(self.refinement(y)).to(x.dtype)
+        if self.spread is not None:
+            return added_residual(x, y, self.spread)
         return y + x[:, : self.config.out_channels]  # type: ignore[no-any-return]
 
 

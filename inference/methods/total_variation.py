@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from inference.methods.acceleration import Accelerated, on_gpu
 
 CHECK_EVERY = 10
 
@@ -86,18 +90,30 @@ def tv_denoise(noisy: Tensor, weight: float, iterations: int, gap: float) -> TVR
     """Minimiser of :func:`energy` (strongly convex: accelerated), stopped at a relative duality gap."""
     if weight <= 0.0:
         return TVResult(noisy, 0, 0.0)
-    x, extrapolated, p = noisy.clone(), noisy.clone(), noisy.new_zeros((2, *noisy.shape))
-    tau, sigma = 0.25, 0.5
-    relative = math.inf
-    for iteration in range(1, iterations + 1):
-        p = project_dual(p + sigma * gradient(extrapolated), weight)
-        updated = torch.add(x, noisy - gradient_adjoint(p), alpha=tau) / (1.0 + tau)
-        theta = 1.0 / math.sqrt(1.0 + 2.0 * tau)
-        tau, sigma = theta * tau, sigma / theta
-        extrapolated = updated + theta * (updated - x)
-        x = updated
-        if iteration % CHECK_EVERY == 0 or iteration == iterations:
-            relative = denoising_gap(x, p, noisy, weight)
-            if relative <= gap:
-                break
-    return TVResult(x, iteration, relative)
+    state: Any = (noisy, noisy, noisy.new_zeros((2, *noisy.shape)), 0.25, 0.5)
+    if on_gpu(str(noisy.device)):  # a recording takes tensors only
+        state = (*state[:3], *noisy.new_tensor([0.25, 0.5]))
+    done, relative = 0, math.inf
+    while done < iterations and relative > gap:
+        count = min(CHECK_EVERY, iterations - done)
+        state = _iterations(weight, count, str(noisy.device))(*state, noisy)
+        done += count
+        x, _, p = state[:3]
+        relative = denoising_gap(x, p, noisy, weight)
+    return TVResult(x, done, relative)
+
+
+@lru_cache(maxsize=8)
+def _iterations(weight: float, count: int, device: str) -> Accelerated:
+    """``count`` iterations on x, its extrapolation, the dual p and both step sizes, and the noisy image."""
+
+    def iterate(x: Tensor, extrapolated: Tensor, p: Tensor, tau: Any, sigma: Any, noisy: Tensor) -> tuple[Any, ...]:
+        for _ in range(count):
+            p = project_dual(p + sigma * gradient(extrapolated), weight)
+            updated = torch.lerp(x, noisy - gradient_adjoint(p), tau / (1.0 + tau))
+            theta = (1.0 + 2.0 * tau) ** -0.5
+            tau, sigma = theta * tau, sigma / theta
+            x, extrapolated = updated, torch.lerp(x, updated, 1.0 + theta)
+        return x, extrapolated, p, tau, sigma
+
+    return Accelerated(iterate, device)

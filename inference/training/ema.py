@@ -20,8 +20,7 @@ class EMA:
     def update(self, network: nn.Module) -> None:
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        for mean, value in zip(self.network.parameters(), network.parameters(), strict=True):
-            mean.lerp_(value, 1.0 - decay)
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1.0 - decay)
         for average, buffer in zip(self.network.buffers(), network.buffers(), strict=True):
             if buffer.is_floating_point():
                 average.lerp_(buffer, 1.0 - decay)

@@ -65,8 +65,3 @@ def gains(cases: Sequence[RatedCase], images: Sequence[NDArray[np.float32]]) -> 
             slices=sum(len(v) for v in patients.values()),
         )
     return result
-
-
-def mean_gain(cases: Sequence[RatedCase], images: Sequence[NDArray[np.float32]]) -> float:
-    """The gain averaged over modalities, the number that stops a training early."""
-    return float(np.mean([g.gain for g in gains(cases, images).values()]))

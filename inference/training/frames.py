@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from inference.data.preprocessing import one_hot
 from inference.metrics.features import resized, squared
-from inference.training.pairs import Batch, Pair, chosen_pairs
+from inference.training.pairs import Batch, Grouped, chosen_pairs
 
 ZOOM = (0.35, 1.0)  # share of the frame's side that is kept
 GAIN = (0.5, 1.4)
 GAMMA = (0.3, 2.5)
 
 
-def draw_frames(pairs: list[Pair], size: int, seed: int, step: int, vary: bool = True) -> Batch:
+def draw_frames(pairs: Grouped, size: int, seed: int, step: int, vary: bool = True) -> Batch:
     """The batch of one step, the same whenever that step is run: frames of the network's input size."""
     generator = np.random.default_rng((seed, step))
     degraded, reference, modality, labels = [], [], [], []

@@ -16,13 +16,16 @@ from torch import Tensor
 
 from inference.metrics.features import Backbone, features
 from inference.metrics.frechet import kid
+from inference.training.ahead import Ahead
 from inference.training.ema import EMA
-from inference.training.evaluation import mean_gain, restore
-from inference.training.pairs import Pair, RatedCase
+from inference.training.evaluation import gains, restore
+from inference.training.pairs import Pair, RatedCase, grouped
 from inference.training.presets import Preset
-from inference.training.recipes import Recipe
+from inference.training.recipes import Images, Recipe
 
 KID_MINIMUM = 64  # validation slices from which KID, logged always, picks the checkpoint instead of PSNR
+REPORT_EVERY = 20  # steps between two waits for a GPU
+SAVE_SECONDS = 20.0  # of training, at most, that a kill can cost
 Report = Callable[[int, int, str], None]
 
 
@@ -51,9 +54,11 @@ class Trainer:
         folder: Path,
         seed: int = 0,
         backbone: Backbone | None = None,
+        minutes: float | None = None,
     ) -> None:
-        self.recipe, self.preset, self.pairs, self.cases = recipe, preset, pairs, cases
-        self.folder, self.seed, self.backbone = folder, seed, backbone
+        """``minutes``: of training at most; the learning rate then falls with the time where that is further on."""
+        self.recipe, self.preset, self.pairs, self.cases = recipe, preset, grouped(pairs), cases
+        self.folder, self.seed, self.backbone, self.minutes = folder, seed, backbone, minutes
         self.steps = preset.steps or preset.epochs * math.ceil(len(pairs) / preset.batch)
         self.ema = EMA(recipe.network, preset.ema)
         self.state = State()
@@ -70,35 +75,44 @@ class Trainer:
             return f"the smallest KID on {len(self.cases)} validation slices"
         return f"the largest PSNR on {len(self.cases)} validation slices (KID needs {KID_MINIMUM})"
 
-    def run(self, report: Report, save_every: int = 100, stop_at: int | None = None) -> dict[str, Tensor]:
+    def run(self, report: Report, stop_at: int | None = None) -> dict[str, Tensor]:
         """Train to the end (or to ``stop_at``, as a kill would); the EMA weights of the best validation."""
         started = time.monotonic() - self.state.seconds
         cpu_started = time.process_time() - self.state.cpu_seconds
-        loss = 0.0
-        while self.state.step < self.steps and self.state.without_better < self.preset.patience:
-            loss = self._one_step()
-            self.state.seconds = time.monotonic() - started
-            self.state.cpu_seconds = time.process_time() - cpu_started
-            if self.state.step % self.preset.validate_every == 0 or self.state.step == self.steps:
-                self._validate(loss)
-            if self.state.step % save_every == 0 or self.state.step == self.steps:
-                self._save()
-            report(self.state.step, self.steps, f"loss {loss:.4f}, best gain {self.state.best_gain:+.2f} dB")
-            if stop_at is not None and self.state.step >= stop_at:
-                break
+        saved, last = self.state.seconds, min(self.steps, stop_at or self.steps)
+        on_gpu = torch.device(self.recipe.device).type == "cuda"
+        with Ahead(lambda step: self.recipe.images(self.pairs, self.seed, step), last, 3 if on_gpu else 0) as batches:
+            while self.state.step < last and self._share < 1.0 and self.state.without_better < self.preset.patience:
+                loss = self._one_step(batches(self.state.step))
+                self.state.seconds = time.monotonic() - started
+                self.state.cpu_seconds = time.process_time() - cpu_started
+                if self.state.step % self.preset.validate_every == 0 or self._share >= 1.0:
+                    self._validate(float(loss))
+                if self.state.seconds - saved > SAVE_SECONDS:
+                    self._save()
+                    saved = self.state.seconds
+                if self.state.step % REPORT_EVERY == 0 or self._share >= 1.0 or not on_gpu:
+                    what = f"loss {float(loss):.4f}, best gain {self.state.best_gain:+.2f} dB"
+                    report(self.state.step, self.steps, what)
         self._save()
         return self.best if self.best is not None else self._weights()
 
-    def _one_step(self) -> float:
+    @property
+    def _share(self) -> float:
+        """Of the training that is done, by steps or by time."""
+        steps = self.state.step / self.steps
+        return steps if self.minutes is None else max(steps, self.state.seconds / (60.0 * self.minutes))
+
+    def _one_step(self, images: Images) -> Tensor:
         state, preset = self.state, self.preset
-        rate = preset.learning_rate * 0.5 * (1.0 + math.cos(math.pi * state.step / self.steps))
+        rate = preset.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(1.0, self._share)))
         for optimiser in self.recipe.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate
         torch.manual_seed(self.seed * 1_000_003 + state.step)  # a resumed step draws what it would have drawn
         for module in self.recipe.modules().values():
             module.train()
-        loss = self.recipe.step(self.recipe.draw(self.pairs, self.seed, state.step))
+        loss = self.recipe.step(images)
         self.ema.update(self.recipe.network)
         state.step += 1
         return loss
@@ -115,11 +129,12 @@ class Trainer:
             state.history.append(row)
             return
         images = restore(method, self.cases)
-        gain = mean_gain(self.cases, images)
+        of_modalities = {modality: g.gain for modality, g in gains(self.cases, images).items()}
+        gain = float(np.mean(list(of_modalities.values())))
         better = gain > state.best_gain
         state.without_better = 0 if better else state.without_better + 1
         state.best_gain = max(gain, state.best_gain)
-        row["gain"] = gain
+        row |= {"gain": gain, **{f"gain {modality}": value for modality, value in of_modalities.items()}}
         if self.backbone is not None and len(self.cases) > 1:
             row["kid"] = self._kid(images)
         if "kid" in row and len(self.cases) >= KID_MINIMUM:

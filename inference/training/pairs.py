@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from inference.physics.levels import LEVELS
 from inference.training.presets import Preset
 
 MAXIMUM_ROTATION = 10.0  # degrees, applied to the reference before degradation
+FEW = 200  # degradations that are not worth starting other processes for
 Progress = Callable[[int, int, str], None]
 
 
@@ -86,26 +90,36 @@ def _pair(item: PoolSlice, realisation: int) -> Pair:
 
 
 def build_pairs(pool: Path, cache: Path, settings: Preset, progress: Progress) -> tuple[list[Pair], Split]:
-    """Pairs of all training slices; realisation 0 upright, later ones rotated."""
+    """Pairs of all training slices; realisation 0 upright, later ones rotated. Degraded on every CPU core there is."""
     slices = read_manifest(pool)
     split = split_pool(slices)
     chosen = training_slices(slices, split, settings.display_limit)
     wanted = [
         (s, r)
-        for r in range(settings.realisations)
+        for r in range(max(settings.realisations))
         for s in chosen
-        if r < settings.display_realisations or not s.display_only
+        if r < settings.realisations[MODALITIES.index(s.modality)]
+        and (r < settings.display_realisations or not s.display_only)
     ]
     stamp = hashlib.sha256("|".join([physics_version, *(f"{s.path.name}:{r}" for s, r in wanted)]).encode()).hexdigest()
     path = cache / f"pairs-{stamp[:16]}.npz"
     if not path.is_file():
         pairs = []
-        for done, (item, realisation) in enumerate(wanted, start=1):
-            pairs.append(_pair(item, realisation))
-            progress(done, len(wanted), "degrading training slices")
+        for pair in _degraded(wanted):
+            pairs.append(pair)
+            progress(len(pairs), len(wanted), "degrading training slices")
         _store(path, pairs)
         return pairs, split
     return _load(path), split
+
+
+def _degraded(wanted: Sequence[tuple[PoolSlice, int]]) -> Iterator[Pair]:
+    cores = os.cpu_count() or 1
+    if len(wanted) < FEW or cores == 1:
+        yield from (_pair(*one) for one in wanted)
+        return
+    with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
+        yield from pool.map(_pair, *zip(*wanted, strict=True), chunksize=4)
 
 
 def _store(path: Path, pairs: list[Pair]) -> None:
@@ -130,7 +144,18 @@ def _load(path: Path) -> list[Pair]:
         ]
 
 
-def draw_batch(pairs: list[Pair], size: int, crop: tuple[int, int], seed: int, step: int) -> Batch:
+Grouped = Mapping[str, Sequence[Pair]]
+
+
+def grouped(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
+    """Pairs by modality, those that have any."""
+    result: dict[str, list[Pair]] = {}
+    for pair in sorted(pairs, key=lambda p: MODALITIES.index(p.modality)):
+        result.setdefault(pair.modality, []).append(pair)
+    return result
+
+
+def draw_batch(pairs: Grouped, size: int, crop: tuple[int, int], seed: int, step: int) -> Batch:
     """The batch of one step, the same whenever that step is run: modalities in equal shares, crops, flips."""
     generator = np.random.default_rng((seed, step))
     chosen = [_crop(pair, crop, generator) for pair in chosen_pairs(pairs, size, step, generator)]
@@ -142,13 +167,12 @@ def draw_batch(pairs: list[Pair], size: int, crop: tuple[int, int], seed: int, s
     )
 
 
-def chosen_pairs(pairs: list[Pair], size: int, step: int, generator: np.random.Generator) -> Iterator[Pair]:
+def chosen_pairs(pairs: Grouped, size: int, step: int, generator: np.random.Generator) -> Iterator[Pair]:
     """``size`` pairs of a step, the modalities in turn."""
-    by_modality = {m: [p for p in pairs if p.modality == m] for m in MODALITIES}
-    present = [m for m in MODALITIES if by_modality[m]]
+    groups = list(pairs.values())
     for i in range(size):
-        candidates = by_modality[present[(step * size + i) % len(present)]]
-        yield candidates[generator.integers(len(candidates))]
+        candidates = groups[(step * size + i) % len(groups)]
+        yield candidates[int(generator.integers(len(candidates)))]
 
 
 def _crop(pair: Pair, crop: tuple[int, int], generator: np.random.Generator) -> Pair:

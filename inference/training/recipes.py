@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,11 +18,21 @@ from inference.methods.register import validate_settings
 from inference.methods.restormer import Restormer, RestormerMethod, restormer_config
 from inference.metrics.features import Backbone, BackboneConfig, load_backbone
 from inference.training.frames import draw_frames
-from inference.training.losses import adversarial, epsilon_loss, l1
-from inference.training.pairs import Batch, Pair, draw_batch
+from inference.training.losses import adversarial, epsilon_loss, l1, squared
+from inference.training.pairs import Batch, Grouped, draw_batch
 from inference.training.presets import Preset
 
 VALIDATION_STEPS = 5  # network calls of the diffusion sampler when it is validated
+
+
+@dataclass(frozen=True)
+class Images:
+    """A batch on the device: degraded and reference (B, 1, rows, cols), modality (B, 3), class labels."""
+
+    degraded: Tensor
+    reference: Tensor
+    modality: Tensor
+    labels: list[str]
 
 
 class Recipe:
@@ -36,8 +47,9 @@ class Recipe:
         self.build()
         for module in self.modules().values():
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fused = torch.device(device).type == "cuda"
         self.optimisers = [
-            torch.optim.Adam(module.parameters(), lr=preset.learning_rate, betas=preset.betas)
+            torch.optim.Adam(module.parameters(), lr=preset.learning_rate, betas=preset.betas, fused=fused)
             for module in self.modules().values()
         ]
 
@@ -52,34 +64,40 @@ class Recipe:
         """A method around ``network`` for validation, None where images are not what it makes."""
         raise NotImplementedError
 
-    def draw(self, pairs: list[Pair], seed: int, step: int) -> Batch:
+    def compile(self) -> None:
+        """Compile the networks in place; their names of weights stay."""
+        for module in self.modules().values():
+            module.compile()
+
+    def images(self, pairs: Grouped, seed: int, step: int) -> Images:
+        """The batch of a step, on the device."""
+        batch = self.draw(pairs, seed, step)
+        arrays = (batch.degraded, batch.reference, batch.modality)
+        degraded, reference, modality = (torch.from_numpy(a).to(self.device) for a in arrays)
+        return Images(degraded, reference, modality, batch.labels)
+
+    def draw(self, pairs: Grouped, seed: int, step: int) -> Batch:
         """The batch of a step."""
         assert self.preset.crop is not None  # a recipe for whole frames draws its own
         return draw_batch(pairs, self.preset.batch, self.preset.crop, seed, step)
 
-    def step(self, batch: Batch) -> float:
-        """One optimisation step; the value of the shipped network's loss."""
+    def step(self, images: Images) -> Tensor:
+        """One optimisation step; the shipped network's loss, not waited for."""
         values = []
         kind = torch.device(self.device).type
         for index, optimiser in enumerate(self.optimisers):
             with torch.autocast(kind, torch.bfloat16, enabled=self.preset.mixed_precision):
-                loss = self.loss(batch, index)
+                loss = self.loss(images, index)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 1.0)
             optimiser.step()
-            values.append(float(loss.detach()))
+            values.append(loss.detach())
         return values[0]
 
-    def loss(self, batch: Batch, index: int) -> Tensor:
+    def loss(self, images: Images, index: int) -> Tensor:
         """The loss of optimiser ``index``."""
         raise NotImplementedError
-
-    def tensors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Degraded (B, 1, rows, cols), reference alike, modality (B, 3) on the device."""
-        arrays = (batch.degraded, batch.reference, batch.modality)
-        degraded, reference, modality = (torch.from_numpy(a).to(self.device) for a in arrays)
-        return degraded, reference, modality
 
 
 def _around(method_class: type[ImageToImage], network: nn.Module, device: str) -> Method:
@@ -98,15 +116,14 @@ class Pix2PixRecipe(Recipe):
     def modules(self) -> dict[str, nn.Module]:
         return {"network": self.network, "discriminator": self.discriminator}
 
-    def loss(self, batch: Batch, index: int) -> Tensor:
-        degraded, reference, modality = self.tensors(batch)
-        condition = network_input(degraded, modality)
+    def loss(self, images: Images, index: int) -> Tensor:
+        condition = network_input(images.degraded, images.modality)
         if index == 0:
             self.made = self.network(condition)
             verdict = adversarial(self.discriminator(condition, self.made), real=True)
-            distance = l1(self.made, reference, modality, self.balanced)
+            distance = l1(self.made, images.reference, images.modality, self.balanced)
             return verdict + self.preset.options["l1"] * distance
-        real = adversarial(self.discriminator(condition, reference), real=True)
+        real = adversarial(self.discriminator(condition, images.reference), real=True)
         return 0.5 * (real + adversarial(self.discriminator(condition, self.made.detach()), real=False))
 
     def method(self, network: nn.Module) -> Method | None:
@@ -118,10 +135,10 @@ class RestormerRecipe(Recipe):
         self.network = Restormer(restormer_config(self.preset.network)).to(self.device)
         self.config = dict(self.preset.network)
 
-    def loss(self, batch: Batch, index: int) -> Tensor:
-        degraded, reference, modality = self.tensors(batch)
-        made = self.network(network_input(degraded, modality))
-        return l1(made, reference, modality, self.balanced)
+    def loss(self, images: Images, index: int) -> Tensor:
+        made = self.network(network_input(images.degraded, images.modality))
+        distance = squared if self.preset.options.get("squared", 0.0) > 0 else l1
+        return distance(made, images.reference, images.modality, self.balanced)
 
     def method(self, network: nn.Module) -> Method | None:
         return _around(RestormerMethod, network, self.device)
@@ -136,14 +153,13 @@ class DiffusionRecipe(Recipe):
         perceptual = self.preset.options.get("perceptual", 0.0)
         self.backbone = load_backbone(self.device) if perceptual > 0 else None
 
-    def loss(self, batch: Batch, index: int) -> Tensor:
-        degraded, reference, modality = self.tensors(batch)
+    def loss(self, images: Images, index: int) -> Tensor:
         options = self.preset.options
         return epsilon_loss(
             self.network,
-            reference,
-            degraded,
-            modality,
+            images.reference,
+            images.degraded,
+            images.modality,
             dropout=options["condition_dropout"],
             unit_weight=options["unit_weight"] > 0,
             time_power=options.get("time_power", 1.0),
@@ -167,14 +183,13 @@ class BackboneRecipe(Recipe):
         self.network = Backbone(BackboneConfig(**values)).to(self.device)
         self.config = values
 
-    def draw(self, pairs: list[Pair], seed: int, step: int) -> Batch:
+    def draw(self, pairs: Grouped, seed: int, step: int) -> Batch:
         return draw_frames(pairs, self.preset.batch, seed, step)
 
-    def loss(self, batch: Batch, index: int) -> Tensor:
-        degraded, reference, _ = self.tensors(batch)
-        values = self.network(torch.cat([reference, degraded]))
-        labels = torch.tensor([self.labels.index(label) for label in batch.labels] * 2, device=self.device)
-        quality = torch.arange(2, device=self.device).repeat_interleave(len(batch.labels))
+    def loss(self, images: Images, index: int) -> Tensor:
+        values = self.network(torch.cat([images.reference, images.degraded]))
+        labels = torch.tensor([self.labels.index(label) for label in images.labels] * 2, device=self.device)
+        quality = torch.arange(2, device=self.device).repeat_interleave(len(images.labels))
         return F.cross_entropy(self.network.labels(values), labels) + 0.5 * F.cross_entropy(
             self.network.quality(values), quality
         )

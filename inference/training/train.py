@@ -17,18 +17,34 @@ from inference.progress import ProgressBar
 from inference.training.curves import curves_svg
 from inference.training.frames import draw_frames
 from inference.training.loop import Trainer
-from inference.training.pairs import Pair, build_pairs, rated_cases
+from inference.training.pairs import Pair, build_pairs, grouped, rated_cases
 from inference.training.presets import preset
 from inference.training.recipes import RECIPES
 
 
 def train(
-    method: str, preset_name: str, pool: Path, out: Path, *, steps: int | None, device: str, seed: int = 0
+    method: str,
+    preset_name: str,
+    pool: Path,
+    out: Path,
+    *,
+    device: str,
+    steps: int | None = None,
+    batch: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    compiled: bool = False,
 ) -> Path:
-    """Train (or resume) ``method`` in ``out``; writes ``out/METHOD.safetensors`` and its training record."""
+    """Train (or resume) ``method`` in ``out``; writes ``out/METHOD.safetensors`` and its training record.
+
+    ``steps`` and ``batch`` replace the preset's, ``minutes`` end the training sooner. ``compiled``: a minute more
+    before the first step, faster ones then.
+    """
     settings = preset(method, preset_name)
     if steps is not None:
         settings = replace(settings, steps=steps, epochs=0)
+    if batch is not None:
+        settings = replace(settings, batch=batch)
     bar = ProgressBar()
     pairs, split = build_pairs(pool, out, settings, bar)
     labels = sorted({pair.label for pair in pairs})
@@ -36,7 +52,9 @@ def train(
     torch.manual_seed(seed)
     recipe = RECIPES[method](settings, device, labels)
     backbone = load_backbone(device) if (WEIGHTS / BACKBONE_FILE).is_file() and method != "fid_med" else None
-    trainer = Trainer(recipe, settings, pairs, cases, out / method, seed, backbone)
+    trainer = Trainer(recipe, settings, pairs, cases, out / method, seed, backbone, minutes)
+    if compiled:
+        recipe.compile()
     weights = trainer.run(bar)
     if isinstance(recipe.network, Backbone):
         weights |= _fitted_pca(recipe.network, weights, pairs, device)
@@ -78,9 +96,9 @@ def _fitted_pca(network: Backbone, weights: dict[str, Tensor], pairs: list[Pair]
     """PCA of the trained features over training references."""
     network.load_state_dict(weights)
     network.eval()
-    values = []
+    values, groups = [], grouped(pairs)
     for step in range(64):
-        batch = draw_frames(pairs, 12, 1, step, vary=False)
+        batch = draw_frames(groups, 12, 1, step, vary=False)
         values.append(network(torch.from_numpy(batch.reference).to(device)).cpu().numpy())
     mean, components = principal_components(np.concatenate(values), network.config.dimensions)
     return {"pca_mean": torch.from_numpy(mean), "pca_components": torch.from_numpy(components)}

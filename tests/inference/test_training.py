@@ -16,7 +16,7 @@ from inference.methods.checkpoints import read_weights, save_weights
 from inference.training.curves import curves_svg
 from inference.training.ema import EMA
 from inference.training.loop import Trainer
-from inference.training.pairs import Pair, build_pairs, draw_batch, rated_cases
+from inference.training.pairs import Pair, build_pairs, draw_batch, grouped, rated_cases
 from inference.training.presets import PRESETS, Preset, preset
 from inference.training.recipes import RECIPES
 from tests.inference.pool_factory import make_pool
@@ -34,7 +34,7 @@ TINY: dict[str, Preset] = {
     ),
     "fid_med": Preset(2, None, 1e-3, {"multiplier": 0.1}, steps=4),
 }
-REALISED = replace(TINY["restormer"], realisations=2, display_realisations=1, display_limit=10)
+REALISED = replace(TINY["restormer"], realisations=(2, 2, 2), display_realisations=1, display_limit=10)
 
 
 def silent(done: int, total: int, what: str) -> None:
@@ -72,8 +72,8 @@ def test_pairs_hold_no_test_patient(pool: Path, pairs: list[Pair]) -> None:
 
 
 def test_batches_depend_on_seed_and_step_only(pairs: list[Pair]) -> None:
-    first, same = (draw_batch(pairs, 6, (48, 40), 1, 5) for _ in range(2))
-    other = draw_batch(pairs, 6, (48, 40), 1, 6)
+    first, same = (draw_batch(grouped(pairs), 6, (48, 40), 1, 5) for _ in range(2))
+    other = draw_batch(grouped(pairs), 6, (48, 40), 1, 6)
     assert first.degraded.tobytes() == same.degraded.tobytes() != other.degraded.tobytes()
     assert first.degraded.shape == first.reference.shape == (6, 1, 48, 40)
     assert first.modality.sum(axis=0).tolist() == [2.0, 2.0, 2.0]
@@ -115,8 +115,8 @@ def test_ema_by_hand() -> None:
 @pytest.mark.parametrize("method", ["pix2pix", "restormer", "fid_med"])
 def test_steps_on_one_batch_lower_its_loss(method: str, pairs: list[Pair], tmp_path: Path) -> None:
     run = trainer(method, pairs, tmp_path, learning_rate=3e-3)
-    batch = run.recipe.draw(pairs, 0, 0)
-    losses = [run.recipe.step(batch) for _ in range(15)]
+    images = run.recipe.images(grouped(pairs), 0, 0)
+    losses = [float(run.recipe.step(images)) for _ in range(15)]
     assert losses[-1] < 0.9 * losses[0]
 
 
