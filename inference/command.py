@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     card.add_argument("weights", type=Path)
     card.add_argument("--data", type=Path, required=True)
     card.add_argument("--per-patient", type=int, default=3)
+    card.add_argument("--device", default="cpu")
     baseline = commands.add_parser("fit-baseline", help="fit the benchmark's baseline on validation patients")
     baseline.add_argument("output", type=Path, help="JSON file to write")
     baseline.add_argument("--data", type=Path, required=True)
@@ -100,7 +101,7 @@ def _train(options: argparse.Namespace) -> None:
         compiled=options.compile,
     )
     if not options.no_card:
-        write_card(weights, options.data, 3, ProgressBar())
+        write_card(weights, options.data, 3, ProgressBar(), options.device)
         print(weights.with_suffix(".md").read_text())
     print(weights)
 
@@ -109,7 +110,7 @@ def _card(options: argparse.Namespace) -> None:
     from inference.progress import ProgressBar
     from inference.training.cards import write_card
 
-    write_card(options.weights, options.data, options.per_patient, ProgressBar())
+    write_card(options.weights, options.data, options.per_patient, ProgressBar(), options.device)
     print(options.weights.with_suffix(".md").read_text())
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from inference.benchmark.baseline import read_baselines
 from inference.benchmark.cases import BenchmarkCase
 from inference.methods.base import Method, load_method
+from inference.methods.batching import batch_size_for
 from inference.methods.register import WEIGHTS, file_sha256, validate_settings
 from inference.physics.degrade import physics_version
 
@@ -66,21 +67,24 @@ class Bench:
         """(rows, cols) in physical units per case; another ``seed`` is another draw of a sampler."""
         paths = [self.folder / f"{spec.key}-{self._digest(spec, case, seed)}.npy" for case in cases]
         self.folder.mkdir(parents=True, exist_ok=True)
-        method: Method | None = None
-        for done, (case, path) in enumerate(zip(cases, paths, strict=True), start=1):
-            if not path.is_file():
-                if spec.method and method is None:
-                    method = self.method(spec.method, spec.settings)
-                _store(path, self._made(spec, method, case, seed))
-            progress(done, len(cases), f"reconstructing, {spec.title}")
+        missing = [(case, path) for case, path in zip(cases, paths, strict=True) if not path.is_file()]
+        method = self.method(spec.method, spec.settings) if spec.method and missing else None
+        at_once = batch_size_for(self.device)
+        for start in range(0, len(missing), at_once):
+            part = missing[start : start + at_once]
+            images = self._made(spec, method, [case for case, _ in part], seed)
+            for (_, path), image in zip(part, images, strict=True):
+                _store(path, image)
+            progress(len(cases) - len(missing) + start + len(part), len(cases), f"reconstructing, {spec.title}")
         return [np.load(path) for path in paths]
 
-    def _made(self, spec: ArmSpec, method: Method | None, case: BenchmarkCase, seed: int) -> Image:
+    def _made(self, spec: ArmSpec, method: Method | None, cases: Sequence[BenchmarkCase], seed: int) -> list[Image]:
+        measured = [case.measurement for case in cases]
         if method is not None:
-            return method.reconstruct([case.measurement], [case.measurement.seed + 1_000_003 * seed])[0]
+            return method.reconstruct(measured, [m.seed + 1_000_003 * seed for m in measured])
         if spec.key == "fitted_baseline":
-            return self.baselines[case.modality](case.measurement)
-        return case.measurement.degraded
+            return [self.baselines[m.modality](m) for m in measured]
+        return [m.degraded for m in measured]
 
     def _digest(self, spec: ArmSpec, case: BenchmarkCase, seed: int) -> str:
         """Of everything the image depends on: case, size, physics, method, settings, weights."""

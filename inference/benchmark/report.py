@@ -164,19 +164,28 @@ def _comparisons(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _table6(tables: Tables) -> list[str]:
+    graphs = any("eager_median_ms" in row for row in tables["table6"].values())
     lines = [
         "## Table 6: latency per 512 x 512 CT slice, batch 1",
         "",
         "| method | median (ms) | 95th percentile (ms) | processor time, median (ms) | device | precision | sampler "
-        "| network calls | repeats | paper, A100 (ms) |",
-        "|---" * 10 + "|",
+        f"| network calls | repeats |{' launch by launch (ms) |' if graphs else ''} paper, A100 (ms) |",
+        "|---" * (11 if graphs else 10) + "|",
     ]
     for key, row in tables["table6"].items():
         few = "*" if row["too_few_repeats"] else ""
-        times = f"{row['median_ms']:.1f} | {row['p95_ms']:.1f} | {row['processor_median_ms']:.1f}"
+        times = " | ".join(f"{row[name]:.2f}" for name in ("median_ms", "p95_ms", "processor_median_ms"))
         how = f"{row['device']} | {row['precision']} | {row['sampler']} | {row['network_calls']}"
-        lines.append(f"| {ARMS[key].title} | {times} | {how} | {row['repeats']}{few} | {TABLE6[key]:g} |")
+        eager = f" {row['eager_median_ms']:.1f} |" if graphs else ""
+        paper = f"{TABLE6[key]:g}" if key in TABLE6 else ""
+        lines.append(f"| {ARMS[key].title} | {times} | {how} | {row['repeats']}{few} |{eager} {paper} |")
     lines += ["", "* fewer than 50 repeats. The paper's column is another device: the two can't be compared.", ""]
+    if graphs:
+        how = next(iter(tables["table6"].values()))["acceleration"]
+        lines += [
+            f"Acceleration: {how}. Launch by launch: the same network and precision, neither compiled nor recorded.",
+            "",
+        ]
     if "latency_anova" in tables:
         for name, a in tables["latency_anova"].items():
             p = "< .0001" if a["p"] < 1e-4 else f"= {a['p']:.4f}"

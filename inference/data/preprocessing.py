@@ -16,8 +16,10 @@ from scipy import ndimage
 CT_LOW, CT_HIGH = -1024.0, 1900.0
 MR_HEADROOM = 1.3
 MODALITIES = ("CT", "MR", "US")
+# What the stored grid of a modality can hold, in physical units.
+PHYSICAL_LIMITS = {"CT": (-1024.0, 3071.0), "MR": (0.0, float(np.finfo(np.float32).max)), "US": (0.0, 255.0)}
 # RMS of reference - measurement over the training pairs, network units: CT, MR, US at their default levels.
-RESIDUAL_RMS = (0.022, 0.194, 0.207)
+RESIDUAL_RMS = (0.022, 0.194, 0.38)
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,7 @@ def intensity_map(modality: str, degraded: NDArray[np.float32]) -> IntensityMap:
 
 def clip_physical(image: NDArray[np.float32], modality: str) -> NDArray[np.float32]:
     """Clip to what the stored grid of the modality can hold, the same for every method."""
-    if modality == "CT":
-        return np.asarray(np.clip(image, -1024.0, 3071.0), np.float32)
-    if modality == "US":
-        return np.asarray(np.clip(image, 0.0, 255.0), np.float32)
-    return np.asarray(np.maximum(image, 0.0), np.float32)
+    return np.asarray(np.clip(image, *PHYSICAL_LIMITS[modality]), np.float32)
 
 
 def pad_to_multiple(image: NDArray[np.float32], multiple: int) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
@@ -60,7 +58,7 @@ def pad_to_multiple(image: NDArray[np.float32], multiple: int) -> tuple[NDArray[
     extra = [(-size) % multiple for size in image.shape]
     before = [e // 2 for e in extra]
     widths = [(b, e - b) for b, e in zip(before, extra, strict=True)]
-    padded = np.pad(image, widths, mode="symmetric")
+    padded = np.pad(image, widths, mode="symmetric") if any(extra) else image
     rows, cols = (slice(b, b + size) for b, size in zip(before, image.shape, strict=True))
     return padded, (rows, cols)
 

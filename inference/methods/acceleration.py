@@ -14,7 +14,8 @@ from __future__ import annotations
 import logging
 import os
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -38,6 +39,20 @@ def mode() -> str:
     return wanted
 
 
+@contextmanager
+def forced(wanted: str) -> Iterator[None]:
+    """Another mode for what is loaded meanwhile."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = wanted
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
 def on_gpu(device: str) -> bool:
     return torch.device(device).type == "cuda"
 
@@ -45,6 +60,11 @@ def on_gpu(device: str) -> bool:
 def precision_on(device: str) -> str:
     """The precision of a network's weights and convolutions on a device."""
     return "bfloat16" if on_gpu(device) else "float32"
+
+
+def device_name(device: str) -> str:
+    """The device as it stands in tables and cards."""
+    return torch.cuda.get_device_name(device) if on_gpu(device) else f"CPU, {torch.get_num_threads()} thread(s)"
 
 
 def prepared(network: Network, device: str) -> Network:
@@ -72,6 +92,7 @@ class Accelerated:
         self.function, self.mode = function, "eager" if as_written or not on_gpu(device) else mode()
         self._recordings: OrderedDict[tuple[object, ...], _Recording | None] = OrderedDict()
         if self.mode == "compile":
+            torch.backends.cudnn.benchmark = True  # the convolutions' kernels are chosen by trial as well
             self.function = torch.compile(function, dynamic=False)
 
     def __call__(self, *inputs: Tensor) -> Tensors:

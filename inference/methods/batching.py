@@ -18,7 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.data.preprocessing import IntensityMap, clip_physical, intensity_map, one_hot, pad_to_multiple
+from inference.data.preprocessing import (
+    MODALITIES,
+    PHYSICAL_LIMITS,
+    IntensityMap,
+    intensity_map,
+    one_hot,
+    pad_to_multiple,
+)
 from inference.methods.base import Measurement
 
 ON_A_GPU = 8
@@ -36,30 +43,57 @@ class Owner(Protocol):
 
 @dataclass(frozen=True)
 class NetworkSlice:
-    """A measurement as a network takes it: ``padded`` (rows, cols) in network units, ``inside`` it the slice."""
+    """A measurement as a network takes it: ``padded`` (rows, cols) in physical units, ``inside`` it the slice."""
 
     measurement: Measurement
     scale: IntensityMap
     padded: NDArray[np.float32]
     inside: tuple[slice, slice]
 
-    def physical(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The network's (padded) output in physical units, cut and clipped."""
-        return clip_physical(self.scale.denormalise(output[self.inside]), self.measurement.modality)
+
+@dataclass(frozen=True)
+class Stack:
+    """Slices of one padded shape on a device.
+
+    ``images`` (B, 1, rows, cols) in physical units, ``scales`` (B, 2) what -1 and 1 of the network stand for,
+    ``modalities`` (B, 3) one-hot.
+    """
+
+    images: Tensor
+    scales: Tensor
+    modalities: Tensor
 
 
 def network_slice(measurement: Measurement, multiple: int) -> NetworkSlice:
-    """The degraded image normalised and mirrored to rows and columns that are multiples of ``multiple``."""
+    """The degraded image mirrored to rows and columns that are multiples of ``multiple``."""
     scale = intensity_map(measurement.modality, measurement.degraded)
-    padded, inside = pad_to_multiple(scale.normalise(measurement.degraded), multiple)
+    padded, inside = pad_to_multiple(measurement.degraded, multiple)
     return NetworkSlice(measurement, scale, padded, inside)
 
 
-def stacked(slices: Sequence[NetworkSlice], device: str) -> tuple[Tensor, Tensor]:
-    """Images (B, 1, rows, cols) and one-hot modalities (B, 3) of slices of one padded shape."""
-    images = np.stack([one.padded for one in slices])[:, None]
+def stacked(slices: Sequence[NetworkSlice], device: str) -> Stack:
+    images = slices[0].padded[None] if len(slices) == 1 else np.stack([one.padded for one in slices])
+    scales = np.array([(one.scale.low, one.scale.high) for one in slices], np.float32)
     modalities = np.stack([one_hot(one.measurement.modality) for one in slices])
-    return torch.from_numpy(images).to(device), torch.from_numpy(modalities).to(device)
+    arrays = (np.ascontiguousarray(images[:, None], np.float32), scales, modalities)
+    return Stack(*(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def normalised(images: Tensor, scales: Tensor) -> Tensor:
+    """From physical to network units, as ``IntensityMap.normalise`` does."""
+    low, high = scales[:, :, None, None, None].unbind(1)
+    return 2.0 * (images - low) / (high - low) - 1.0
+
+
+def physical(outputs: Tensor, scales: Tensor, modalities: Tensor) -> Tensor:
+    """From network to physical units, clipped to what a slice's modality can hold."""
+    low, high = scales[:, :, None, None, None].unbind(1)
+    ends = (
+        torch.stack([modalities[:, i] * PHYSICAL_LIMITS[name][end] for i, name in enumerate(MODALITIES)]).sum(dim=0)
+        for end in (0, 1)
+    )
+    lowest, highest = (end[:, None, None, None] for end in ends)
+    return torch.clamp(low + 0.5 * (outputs + 1.0) * (high - low), lowest, highest)
 
 
 def batch_size_for(device: str) -> int:

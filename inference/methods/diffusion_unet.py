@@ -27,7 +27,15 @@ from torch import Tensor, nn
 from inference.data.preprocessing import RESIDUAL_RMS, IntensityMap
 from inference.methods.acceleration import Accelerated, precision_on, prepared
 from inference.methods.base import Measurement
-from inference.methods.batching import NetworkSlice, batch_size_for, in_batches, network_slice, stacked
+from inference.methods.batching import (
+    NetworkSlice,
+    batch_size_for,
+    in_batches,
+    network_slice,
+    normalised,
+    physical,
+    stacked,
+)
 from inference.methods.checkpoints import load_into, read_weights
 from inference.methods.data_consistency import DataConsistency, data_consistency_of
 from inference.methods.register import file_sha256, weights_path
@@ -223,11 +231,12 @@ class DiffusionUNetMethod:
 
     def _configure(self, settings: Mapping[str, Any], device: str, precision: str, in_training: bool = False) -> None:
         self.settings, self.device, self.batch_size = settings, device, batch_size_for(device)
-        self.precision = precision
+        self.precision, self.schedule = precision, Schedule()
         self._plain_pass = Accelerated(self._plain, device, as_written=in_training)
-        self._guided_pass = Accelerated(self._guided_epsilon, device, as_written=in_training)
+        self._guided_pass = Accelerated(self._with_guidance, device, as_written=in_training)
+        table = [(t, self.schedule.alpha(t), self.schedule.sigma(t)) for t in range(self.schedule.steps)]
+        self._rows = torch.tensor(table, device=device)  # on the device, so that no step waits for a copy
         self.samples: int = settings["samples"]
-        self.schedule = Schedule()
         self.timesteps = self.schedule.trailing(settings["steps"], settings["start"])
         guided = sum(self._guided(t) for t in self.timesteps)
         self.network_calls = self.samples * (len(self.timesteps) + guided)
@@ -266,7 +275,8 @@ class DiffusionUNetMethod:
     @torch.inference_mode()
     def _sample(self, draws: Sequence[Draw]) -> list[NDArray[np.float32]]:
         """One image per draw; the noise and the data consistency are each draw's own."""
-        condition, modality = stacked([draw.slice for draw in draws], self.device)
+        stack = stacked([draw.slice for draw in draws], self.device)
+        condition, modality = normalised(stack.images, stack.scales), stack.modalities
         noise = batched_noise((1, *condition.shape[1:]), [draw.seed for draw in draws], self.device)
 
         def denoise(x: Tensor, t: int) -> Tensor:
@@ -282,33 +292,37 @@ class DiffusionUNetMethod:
         if self.settings["start"] < self.schedule.steps:
             x = x + self.schedule.alpha(first) * condition
         samples = SAMPLERS[self.settings["sampler"]](x, self.timesteps, self.schedule, denoise, noise)
-        images = samples[:, 0].float().cpu().numpy()
-        return [draw.slice.physical(image) for draw, image in zip(draws, images, strict=True)]
+        images = physical(samples, stack.scales, modality)[:, 0].cpu().numpy()
+        return [np.ascontiguousarray(image[draw.slice.inside]) for draw, image in zip(draws, images, strict=True)]
 
     def _estimate(self, x: Tensor, t: int, condition: Tensor, modality: Tensor) -> Tensor:
         """The estimate of x_0, guided where the settings say so, clipped to the data range."""
-        times = torch.full((len(x),), t, device=x.device)
         run = self._guided_pass if self._guided(t) else self._plain_pass
-        (epsilon,) = run(x, times, condition, modality)
-        estimate: Tensor = (x - self.schedule.sigma(t) * epsilon) / self.schedule.alpha(t)
-        return estimate.clamp(-1.0, 1.0)
+        return run(x, self._rows[t].expand(len(x), -1), condition, modality)[0]
 
-    def _plain(self, x: Tensor, times: Tensor, condition: Tensor, modality: Tensor) -> tuple[Tensor]:
-        return (self.network(x, times, condition, torch.ones(len(x), device=x.device), modality),)
+    def _plain(self, x: Tensor, rows: Tensor, condition: Tensor, modality: Tensor) -> tuple[Tensor]:
+        present = torch.ones(len(x), device=x.device)
+        return (_clean(x, self.network(x, rows[:, 0].long(), condition, present, modality), rows),)
 
-    def _guided_epsilon(self, x: Tensor, times: Tensor, condition: Tensor, modality: Tensor) -> tuple[Tensor]:
+    def _with_guidance(self, x: Tensor, rows: Tensor, condition: Tensor, modality: Tensor) -> tuple[Tensor]:
         """With and without the condition in one pass of twice the size."""
         present = torch.ones(2 * len(x), device=x.device)
         present[len(x) :] = 0.0
-        inputs = [torch.cat([values] * 2) for values in (x, times, condition)]
+        inputs = [torch.cat([values] * 2) for values in (x, rows[:, 0].long(), condition)]
         given, free = self.network(*inputs, present, torch.cat([modality] * 2)).chunk(2)
-        return (free + self.settings["guidance"] * (given - free),)
+        return (_clean(x, free + self.settings["guidance"] * (given - free), rows),)
 
     @staticmethod
     def _consistent(x0: Tensor, consistency: DataConsistency, scale: IntensityMap) -> Tensor:
         magnitude = scale.low + 0.5 * (x0 + 1.0) * (scale.high - scale.low)
         restored = consistency(magnitude)
         return 2.0 * (restored - scale.low) / (scale.high - scale.low) - 1.0
+
+
+def _clean(x: Tensor, epsilon: Tensor, rows: Tensor) -> Tensor:
+    """x_0 from x_t and its noise, within [-1, 1]; ``rows`` (B, 3) hold t, alpha and sigma."""
+    _, alpha, sigma = rows[:, :, None, None, None].unbind(1)
+    return ((x - sigma * epsilon) / alpha).clamp(-1.0, 1.0)
 
 
 def _mean(draws: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,13 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inference.data.preprocessing import clip_physical
 from inference.methods.acceleration import Accelerated, precision_on, prepared
 from inference.methods.base import Measurement
-from inference.methods.batching import NetworkSlice, batch_size_for, in_batches, network_slice, stacked
+from inference.methods.batching import (
+    NetworkSlice,
+    batch_size_for,
+    in_batches,
+    network_slice,
+    normalised,
+    physical,
+    stacked,
+)
 from inference.methods.checkpoints import load_into, read_weights
 from inference.methods.data_consistency import data_consistency_of
 from inference.methods.register import file_sha256, weights_path
@@ -25,11 +34,24 @@ def network_input(image: Tensor, modality: Tensor) -> Tensor:
     return torch.cat([image, planes], dim=1)
 
 
+def _usual_residual(x: Tensor, spread: Tensor) -> Tensor:
+    """``spread`` (3,) of the modality in the planes of ``x`` (B, 4, rows, cols), as a plane."""
+    return (x[:, 1:4] * spread[None, :, None, None]).sum(dim=1, keepdim=True)
+
+
 def added_residual(x: Tensor, output: Tensor, spread: Tensor) -> Tensor:
-    """The input image plus ``output`` in units of ``spread`` (3,), the usual residual of the modality in the planes
-    of ``x`` (B, 4, rows, cols): an output of the same size then means the same effort in every modality."""
-    scale = (x[:, 1:] * spread[None, :, None, None]).sum(dim=1, keepdim=True)
-    return x[:, :1] + scale * output
+    """The input image plus ``output`` in units of the usual residual of its modality: an output of the same size then
+    means the same effort in every modality."""
+    return x[:, :1] + _usual_residual(x, spread) * output
+
+
+def with_detail(x: Tensor, spread: Tensor) -> Tensor:
+    """``x`` and what a mean over 3 x 3 pixels leaves of its image, in units of the usual residual: (B, 5, rows, cols).
+
+    CT's noise is a fiftieth of the range that the image spans, and a network would have to learn large weights first.
+    """
+    mean = F.avg_pool2d(F.pad(x[:, :1], (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    return torch.cat([x, (x[:, :1] - mean) / _usual_residual(x, spread)], dim=1)
 
 
 class ImageToImage:
@@ -83,15 +105,18 @@ class ImageToImage:
 
     @torch.inference_mode()
     def _reconstruct(self, slices: Sequence[NetworkSlice]) -> list[NDArray[np.float32]]:
-        outputs = self._pass(*stacked(slices, self.device))[0].cpu().numpy()
-        return [self._consistent(one.measurement, one.physical(out)) for one, out in zip(slices, outputs, strict=True)]
+        stack = stacked(slices, self.device)
+        outputs = self._pass(stack.images, stack.scales, stack.modalities)[0].cpu().numpy()
+        return [self._consistent(one.measurement, out[one.inside]) for one, out in zip(slices, outputs, strict=True)]
 
-    def _made(self, images: Tensor, modalities: Tensor) -> tuple[Tensor]:
-        """float32 (B, rows, cols) of images (B, 1, rows, cols) and one-hot modalities (B, 3)."""
-        return (self.network(network_input(images, modalities))[:, 0].float(),)
+    def _made(self, images: Tensor, scales: Tensor, modalities: Tensor) -> tuple[Tensor]:
+        """Reconstructions (B, rows, cols) in physical units of a :class:`Stack`'s tensors."""
+        outputs = self.network(network_input(normalised(images, scales), modalities))
+        return (physical(outputs, scales, modalities)[:, 0],)
 
     def _consistent(self, measurement: Measurement, restored: NDArray[np.float32]) -> NDArray[np.float32]:
         consistency = data_consistency_of(measurement, self.device) if self.data_consistency else None
-        if consistency is not None:
-            restored = consistency(torch.from_numpy(restored).to(self.device)).cpu().numpy()
-        return clip_physical(restored, measurement.modality)
+        if consistency is None:
+            return np.ascontiguousarray(restored)
+        mixed = consistency(torch.from_numpy(restored).to(self.device)).cpu().numpy()
+        return clip_physical(mixed, measurement.modality)

@@ -1,7 +1,8 @@
 """Pix2Pix (Isola et al. 2017): a U-Net generator of 8 levels and a 70x70 patch discriminator.
 
 ``spread`` adds the generator's output (without tanh) to its input image, in units of each modality's usual
-residual: a deviation that lets a short training start from the measurement. The ``paper`` preset leaves it off.
+residual, and ``detail`` shows it the image's detail in the same units: deviations that let a short training start from
+the measurement. The ``paper`` preset leaves them off.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inference.methods.image_to_image import ImageToImage, added_residual
+from inference.methods.image_to_image import ImageToImage, added_residual, with_detail
 
 MULTIPLIERS = (1, 2, 4, 8, 8, 8, 8, 8)
 DROPOUT_UPS = 3  # innermost up-sampling layers that drop out, the source of the generator's noise in training
@@ -32,6 +33,7 @@ class GeneratorConfig:
     dropout: float = 0.5
     norm: str = "batch"
     spread: tuple[float, float, float] | None = None
+    detail: bool = False
 
 
 def initialise(module: nn.Module) -> None:
@@ -85,7 +87,7 @@ class UNetGenerator(nn.Module):
         super().__init__()
         self.config = config
         widths = [config.features * m for m in MULTIPLIERS]
-        inputs = [config.in_channels, *widths[:-1]]
+        inputs = [config.in_channels + config.detail, *widths[:-1]]
         outputs = [config.out_channels, *widths[:-1]]
         levels = range(len(widths))
         innermost = len(widths) - 1
@@ -98,7 +100,8 @@ class UNetGenerator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         maps = []
-        y = x.to(self.downs[0][0].weight.dtype)  # type: ignore[index]
+        y = with_detail(x, self.spread) if self.config.detail and self.spread is not None else x
+        y = y.to(self.downs[0][0].weight.dtype)  # type: ignore[index]
         for down in self.downs:
             y = down(y)
             maps.append(y)

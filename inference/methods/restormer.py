@@ -1,8 +1,9 @@
 """Restormer (Zamir et al. 2022), written from the paper: transposed attention over channels in a U-shape.
 
 "6-stage" is read as three encoder and three decoder levels around the latent level. ``align`` rounds the
-hidden width of the feed-forward network to a multiple of 8. ``spread`` scales the added residual by what is usual
-in the slice's modality (a deviation of the ``small`` preset; the ``paper`` preset leaves it off).
+hidden width of the feed-forward network to a multiple of 8. Two deviations of the ``small`` preset: ``spread`` scales
+the added residual by what is usual in the slice's modality, ``detail`` shows the network the image's detail, scaled
+alike, beside the image.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inference.methods.image_to_image import ImageToImage, added_residual
+from inference.methods.image_to_image import ImageToImage, added_residual, with_detail
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class RestormerConfig:
     expansion: float = 2.66
     align: bool = True
     spread: tuple[float, float, float] | None = None
+    detail: bool = False
 
 
 class BiasFreeLayerNorm(nn.Module):
@@ -120,7 +122,7 @@ class Restormer(nn.Module):
         d1, d2, d3, d4 = (config.dim * m for m in (1, 2, 4, 8))
         b1, b2, b3, b4 = config.blocks
         h1, h2, h3, h4 = config.heads
-        self.embed = nn.Conv2d(config.in_channels, d1, 3, padding=1, bias=False)
+        self.embed = nn.Conv2d(config.in_channels + config.detail, d1, 3, padding=1, bias=False)
         self.encoder1, self.down1 = _blocks(b1, d1, h1, config), _downsample(d1)
         self.encoder2, self.down2 = _blocks(b2, d2, h2, config), _downsample(d2)
         self.encoder3, self.down3 = _blocks(b3, d3, h3, config), _downsample(d3)
@@ -138,7 +140,8 @@ class Restormer(nn.Module):
             nn.init.zeros_(self.output.weight)  # an untrained network returns the measurement
 
     def forward(self, x: Tensor) -> Tensor:
-        e1 = self.encoder1(self.embed(x.to(self.embed.weight.dtype)))
+        seen = with_detail(x, self.spread) if self.config.detail and self.spread is not None else x
+        e1 = self.encoder1(self.embed(seen.to(self.embed.weight.dtype)))
         e2 = self.encoder2(self.down1(e1))
         e3 = self.encoder3(self.down2(e2))
         y = self.latent(self.down3(e3))

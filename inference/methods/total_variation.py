@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from inference.methods.acceleration import Accelerated, on_gpu
+from inference.methods.acceleration import Accelerated, mode, on_gpu
 
 CHECK_EVERY = 10
 
@@ -96,7 +96,7 @@ def tv_denoise(noisy: Tensor, weight: float, iterations: int, gap: float) -> TVR
     done, relative = 0, math.inf
     while done < iterations and relative > gap:
         count = min(CHECK_EVERY, iterations - done)
-        state = _iterations(weight, count, str(noisy.device))(*state, noisy)
+        state = _iterations(weight, count, str(noisy.device), mode())(*state, noisy)
         done += count
         x, _, p = state[:3]
         relative = denoising_gap(x, p, noisy, weight)
@@ -104,7 +104,7 @@ def tv_denoise(noisy: Tensor, weight: float, iterations: int, gap: float) -> TVR
 
 
 @lru_cache(maxsize=8)
-def _iterations(weight: float, count: int, device: str) -> Accelerated:
+def _iterations(weight: float, count: int, device: str, mode_then: str) -> Accelerated:
     """``count`` iterations on x, its extrapolation, the dual p and both step sizes, and the noisy image."""
 
     def iterate(x: Tensor, extrapolated: Tensor, p: Tensor, tau: Any, sigma: Any, noisy: Tensor) -> tuple[Any, ...]:

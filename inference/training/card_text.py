@@ -32,7 +32,7 @@ CHOICES = {
         "attention at 16x; FiLM time embedding; condition concatenated with an indicator, dropped in 10 % "
         "of training images. Deviations of the small preset: epsilon is predicted through a linear "
         "skip about the measurement, so the network models the residual, in units of a deviation fixed per "
-        "modality (CT 0.022, MR 0.194, US 0.207 of a range of 2, the RMS residual of the training pairs); "
+        "modality (CT 0.022, MR 0.194, US 0.38 of a range of 2, the RMS residual of the training pairs); "
         "without the condition it still sees that residual. All noise levels are weighted alike, "
         "timesteps are drawn as T u^2 (more of them at low noise), no perceptual term. The last of 10 or 20 "
         "steps still visits a noise far above CT's residual: CT comes out close to the conditional mean, and "

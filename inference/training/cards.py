@@ -14,6 +14,7 @@ import torch
 
 from inference.data.pool import PoolSlice, read_manifest
 from inference.data.split import Split, source_ids
+from inference.methods.acceleration import device_name, precision_on
 from inference.methods.base import load_method
 from inference.methods.checkpoints import load_into, read_weights
 from inference.methods.register import file_sha256
@@ -36,7 +37,9 @@ VARIANTS: dict[str, dict[str, dict[str, object]]] = {
 Progress = Callable[[int, int, str], None]
 
 
-def write_card(weights: Path, pool: Path, per_patient: int, progress: Progress) -> dict[str, object]:
+def write_card(
+    weights: Path, pool: Path, per_patient: int, progress: Progress, device: str = "cpu"
+) -> dict[str, object]:
     """Evaluate ``weights`` on the pool's test patients and write its .json and .md beside it."""
     record = json.loads(weights.with_suffix(".training.json").read_text())
     card = _facts(weights, record, pool)
@@ -45,7 +48,8 @@ def write_card(weights: Path, pool: Path, per_patient: int, progress: Progress) 
         labels = record["labels"]
         card["held_out_accuracy"] = _backbone_accuracy(weights, cases, labels, _unseen(pool, labels))
     else:
-        card["gain"] = _method_gains(weights, record["method"], cases, progress)
+        card["gain"] = _method_gains(weights, record["method"], cases, progress, device)
+        card["evaluated_on"] = f"{device_name(device)}, {precision_on(device)}"
     weights.with_suffix(".json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
     weights.with_suffix(".md").write_text(card_markdown(card))
     return card
@@ -97,10 +101,12 @@ def _sources(slices: list[PoolSlice]) -> list[dict[str, object]]:
     ]
 
 
-def _method_gains(weights: Path, key: str, cases: list[RatedCase], progress: Progress) -> dict[str, dict[str, object]]:
+def _method_gains(
+    weights: Path, key: str, cases: list[RatedCase], progress: Progress, device: str
+) -> dict[str, dict[str, object]]:
     result: dict[str, dict[str, object]] = {}
     for name, settings in VARIANTS[key].items():
-        method = load_method(key, settings, weights=weights)
+        method = load_method(key, settings, device, weights)
         images = restore(method, cases, lambda done, total: progress(done, total, "evaluating on held-out"))
         result[name] = {modality: asdict(gain) for modality, gain in gains(cases, images).items()}
     return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,9 +32,14 @@ def squared(made: Tensor, target: Tensor, modality: Tensor, balanced: bool) -> T
 
 
 def _balanced(error: Tensor, modality: Tensor, power: int) -> Tensor:
-    rms = modality.new_tensor(RESIDUAL_RMS)
+    rms = _usual_residuals(modality.device)
     result: Tensor = (error.mean(dim=(1, 2, 3)) * (modality @ (rms.mean() / rms) ** power)).mean()
     return result
+
+
+@lru_cache(maxsize=4)
+def _usual_residuals(device: torch.device) -> Tensor:
+    return torch.tensor(RESIDUAL_RMS, device=device)
 
 
 def perceptual_l1(backbone: Backbone, estimate: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -22,6 +22,8 @@ from inference.physics.levels import LEVELS
 from inference.training.presets import Preset
 
 MAXIMUM_ROTATION = 10.0  # degrees, applied to the reference before degradation
+GAMMA, SHIFT = (0.3, 1.2), (-40.0, 10.0)  # of ultrasound's grey: what dynamic range and gain of a scanner do to it
+VARIATION = "2"  # of what is done to references before degradation; part of the cache's name
 FEW = 200  # degradations that are not worth starting other processes for
 Progress = Callable[[int, int, str], None]
 
@@ -76,12 +78,25 @@ def training_slices(slices: Iterable[PoolSlice], split: Split, display_limit: in
     return result
 
 
+def vary_grey(grey: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
+    """An ultrasound image (0..255) as another setting of dynamic range and gain would show it.
+
+    Noise is added relative to tissue, so that its own grey depends on how bright the scanner shows tissue. A network
+    trained at one setting takes a brighter noise floor for tissue.
+    """
+    gamma, shift = float(np.exp(generator.uniform(*np.log(GAMMA)))), generator.uniform(*SHIFT)
+    return np.asarray(np.clip(255.0 * (grey / 255.0) ** gamma + shift, 0.0, 255.0), np.float32)
+
+
 def _pair(item: PoolSlice, realisation: int) -> Pair:
     image = read_pixels(item)
     seed = slice_seed(item, f"training {realisation}")
     if realisation > 0:
-        angle = np.random.default_rng(seed).uniform(-MAXIMUM_ROTATION, MAXIMUM_ROTATION)
+        generator = np.random.default_rng(seed)
+        angle = generator.uniform(-MAXIMUM_ROTATION, MAXIMUM_ROTATION)
         image = rotate(image, angle, fill=-1024.0 if item.modality == "CT" else 0.0)
+        if item.modality == "US":
+            image = vary_grey(image, generator)
     level = LEVELS[item.modality].default
     measured = degrade(image, item.modality, level, seed=seed, data_range=1.0)
     scale = intensity_map(item.modality, measured.degraded)
@@ -101,7 +116,9 @@ def build_pairs(pool: Path, cache: Path, settings: Preset, progress: Progress) -
         if r < settings.realisations[MODALITIES.index(s.modality)]
         and (r < settings.display_realisations or not s.display_only)
     ]
-    stamp = hashlib.sha256("|".join([physics_version, *(f"{s.path.name}:{r}" for s, r in wanted)]).encode()).hexdigest()
+    stamp = hashlib.sha256(
+        "|".join([physics_version, VARIATION, *(f"{s.path.name}:{r}" for s, r in wanted)]).encode()
+    ).hexdigest()
     path = cache / f"pairs-{stamp[:16]}.npz"
     if not path.is_file():
         pairs = []

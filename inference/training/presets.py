@@ -37,9 +37,10 @@ class Preset:
 
 
 _SPREAD = list(RESIDUAL_RMS)
-_RESTORMER_SMALL = {"dim": 24, "blocks": [2, 2, 3, 3], "refinement": 2, "spread": _SPREAD}
+_RESTORMER_SMALL = {"dim": 24, "blocks": [2, 2, 3, 3], "refinement": 2, "spread": _SPREAD, "detail": True}
 _RESTORMER_PAPER = {"dim": 48, "blocks": [4, 6, 6, 8], "refinement": 4}
-_PIX2PIX_SMALL = {"features": 16, "dropout": 0.0, "norm": "instance", "spread": _SPREAD}
+_DIFFUSION_SMALL = {"features": 64, "blocks": 1, "spread": _SPREAD}
+_PIX2PIX_SMALL = {"features": 16, "dropout": 0.0, "norm": "instance", "spread": _SPREAD, "detail": True}
 
 
 def _paper(crop: tuple[int, int], network: Mapping[str, object], **options: float) -> Preset:
@@ -56,22 +57,23 @@ def _paper(crop: tuple[int, int], network: Mapping[str, object], **options: floa
     )
 
 
-_GPU = Preset(32, (128, 256), 5e-4, {}, validate_every=1000, mixed_precision=True, realisations=(4, 10, 10),
-              display_realisations=4)  # fmt: skip
+_GPU = Preset(32, (128, 256), 5e-4, {}, validate_every=500, patience=60, mixed_precision=True,
+              realisations=(4, 10, 10))  # fmt: skip
 
 
 PRESETS: dict[str, dict[str, Preset]] = {
     "pix2pix": {
-        "small": replace(_GPU, batch=16, crop=(256, 256), network=_PIX2PIX_SMALL, steps=8000, betas=(0.5, 0.999),
+        "small": replace(_GPU, batch=16, crop=(256, 256), network=_PIX2PIX_SMALL, steps=40000, betas=(0.5, 0.999),
                          options={"l1": 100.0, "discriminator": 32, "balanced": 1.0}),
         "paper": _paper((256, 256), {"features": 64}, l1=100.0, discriminator=64),
     },
     "restormer": {
-        "small": replace(_GPU, learning_rate=8e-4, network=_RESTORMER_SMALL, steps=5000, options={"balanced": 1.0}),
+        "small": replace(_GPU, batch=16, learning_rate=8e-4, network=_RESTORMER_SMALL, steps=40000,
+                         options={"balanced": 1.0, "squared": 1.0}),
         "paper": _paper((128, 128), _RESTORMER_PAPER),
     },
     "diffusion_unet": {
-        "small": replace(_GPU, network={"features": 64, "blocks": 1}, steps=8000,
+        "small": replace(_GPU, network=_DIFFUSION_SMALL, steps=40000,
                          options={"condition_dropout": 0.1, "unit_weight": 1.0, "time_power": 2.0}),
         "paper": _paper((256, 256), {"features": 128, "blocks": 2, "linear_skip": False},
                         condition_dropout=0.1, unit_weight=0.0, perceptual=0.1),

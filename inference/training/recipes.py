@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inference.methods.base import Method
-from inference.methods.diffusion_unet import DiffusionUNet, DiffusionUNetMethod, diffusion_config
+from inference.methods.diffusion_unet import DiffusionUNet, DiffusionUNetMethod, ResidualBlock, diffusion_config
 from inference.methods.image_to_image import ImageToImage, network_input
 from inference.methods.pix2pix import PatchDiscriminator, Pix2Pix, UNetGenerator, generator_config
 from inference.methods.register import validate_settings
-from inference.methods.restormer import Restormer, RestormerMethod, restormer_config
+from inference.methods.restormer import Restormer, RestormerMethod, TransformerBlock, restormer_config
 from inference.metrics.features import Backbone, BackboneConfig, load_backbone
 from inference.training.frames import draw_frames
 from inference.training.losses import adversarial, epsilon_loss, l1, squared
@@ -65,9 +65,15 @@ class Recipe:
         raise NotImplementedError
 
     def compile(self) -> None:
-        """Compile the networks in place; their names of weights stay."""
-        for module in self.modules().values():
-            module.compile()
+        """Compile the networks in place, those of repeated blocks block by block: blocks of one shape share the code.
+
+        The names of the weights stay, and copies (the EMA) are not compiled.
+        """
+        torch._dynamo.config.recompile_limit = 64
+        for network in self.modules().values():
+            parts: list[nn.Module] = [m for m in network.modules() if isinstance(m, TransformerBlock | ResidualBlock)]
+            for part in parts or [network]:
+                part.compile(dynamic=False)
 
     def images(self, pairs: Grouped, seed: int, step: int) -> Images:
         """The batch of a step, on the device."""

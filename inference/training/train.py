@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inference.methods.acceleration import device_name
 from inference.methods.checkpoints import save_weights
 from inference.methods.register import WEIGHTS
 from inference.metrics.features import BACKBONE_FILE, Backbone, load_backbone, principal_components
@@ -72,7 +73,7 @@ def train(
         "labels": labels,
         "seconds": round(trainer.state.seconds),
         "cpu_seconds": round(trainer.state.cpu_seconds),
-        "device": _device_name(device),
+        "device": device_name(device),
         "torch": torch.__version__,
         "best_validation_gain": trainer.state.best_gain if np.isfinite(trainer.state.best_gain) else None,
         "chosen_by": trainer.chosen_by,
@@ -83,12 +84,6 @@ def train(
     title = f"{method}, preset {preset_name}, {trainer.state.step} steps"
     path.with_suffix(".svg").write_text(curves_svg(title, trainer.state.history))
     return path
-
-
-def _device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name()
-    return f"CPU, {torch.get_num_threads()} thread(s)"
 
 
 @torch.no_grad()
