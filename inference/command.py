@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, required=True, help="folder for checkpoints, weights and card")
     train.add_argument("--steps", type=int, help="instead of the preset's number of steps")
     train.add_argument("--minutes", type=float, help="of training at most; the learning rate falls accordingly")
+    train.add_argument("--start", type=Path, help="weights of the same network, with their card, to begin with")
     train.add_argument("--batch", type=int, help="slices per step instead of the preset's")
     train.add_argument("--device", default="cpu")
     train.add_argument("--compile", action="store_true", help="compile the networks: slower to start, then faster")
@@ -97,6 +98,7 @@ def _train(options: argparse.Namespace) -> None:
         steps=options.steps,
         batch=options.batch,
         minutes=options.minutes,
+        start=options.start,
         seed=options.seed,
         compiled=options.compile,
     )

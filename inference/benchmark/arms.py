@@ -15,6 +15,7 @@ from inference.benchmark.baseline import read_baselines
 from inference.benchmark.cases import BenchmarkCase
 from inference.methods.base import Method, load_method
 from inference.methods.batching import batch_size_for
+from inference.methods.register import METHODS as METHOD_ENTRIES
 from inference.methods.register import WEIGHTS, file_sha256, validate_settings
 from inference.physics.degrade import physics_version
 
@@ -59,9 +60,8 @@ class Bench:
 
     def method(self, key: str, settings: Mapping[str, object]) -> Method:
         """A method of the register with the shipped weights, or with those of the ``weights`` folder."""
-        if self.weights is None or not (WEIGHTS / f"{key}.safetensors").is_file():
-            return load_method(key, settings, self.device)
-        return load_method(key, settings, self.device, self.weights / f"{key}.safetensors")
+        name = METHOD_ENTRIES[key].weights
+        return load_method(key, settings, self.device, self.weights / name if self.weights and name else None)
 
     def restore(self, spec: ArmSpec, cases: Sequence[BenchmarkCase], progress: Progress, seed: int = 0) -> list[Image]:
         """(rows, cols) in physical units per case; another ``seed`` is another draw of a sampler."""

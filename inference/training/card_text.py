@@ -16,15 +16,17 @@ CHOICES = {
     "pix2pix": (
         "U-Net generator of 8 levels (Isola et al. 2017), modality as three constant input planes. "
         "Deviations of the small preset: 16 features; the generator's output is added to its input in units "
-        "of each modality's usual residual, without tanh and dropout; instance instead of batch norm; a "
-        "discriminator of half width; the L1 of each modality is weighted by the inverse of its usual "
-        "residual; beta1 0.5."
+        "of each modality's usual residual, without tanh and dropout; it also sees the image's detail (what a "
+        "3 x 3 mean leaves) in these units; instance instead of batch norm; a discriminator of half width; L1 weight "
+        "1,000 instead of 100, at which the small generator draws noise; the L1 of each modality is weighted by the "
+        "inverse of its usual residual; beta1 0.5."
     ),
     "restormer": (
         "Transposed attention and gated feed-forward blocks (Zamir et al. 2022) in three encoder and three "
         "decoder levels around the latent level, our reading of '6-stage'; hidden widths are multiples of "
         "8; global residual. Deviations of the small preset: dim 24 with fewer blocks; the residual is added in "
-        "units of what is usual in each modality, and its L1 weighted by the inverse; the last convolution "
+        "units of what is usual in each modality, and the squared error (instead of L1) is weighted by the inverse; "
+        "the network also sees the image's detail (what a 3 x 3 mean leaves) in these units; the last convolution "
         "starts at zero; crops of full width instead of growing squares."
     ),
     "diffusion_unet": (
@@ -48,7 +50,8 @@ CHOICES = {
 
 LIMITS = (
     "Research use only, not for diagnosis. A short training of small networks on few patients: enough to "
-    "compare how the methods behave, not to rank them as published. MR training anatomy is brain and "
+    "compare how the methods behave, not to rank them as published. Training references were rotated by up to 10 "
+    "degrees, and those of ultrasound shown at other gains and dynamic ranges. MR training anatomy is brain and "
     "prostate: the one knee of the pool is for testing only. MR k-space is retrospective from magnitude. "
     "8-bit CT (a lung window of -1350 to 150 HU is assumed) and 8-bit MR slices were used for training "
     "variety only, never for validation or test. Few patients: read the SD and n."
@@ -80,13 +83,16 @@ def card_markdown(card: Mapping[str, Any]) -> str:
 
 
 def _facts(card: Mapping[str, Any]) -> list[str]:
-    trained = "CPU-trained" if card["device"].startswith("CPU") else "Trained on"
+    cpu = card["device"].startswith("CPU")
+    trained = f"CPU-trained ({card['device']}, " if cpu else f"Trained on {card['device']} ("
     network = ", ".join(f"{k} {v}" for k, v in card["network"].items())
     processor = f" ({card['cpu_seconds'] / 60:.0f} of processor time)" if card.get("cpu_seconds") else ""
     size = "crops of {} x {}".format(*card["crop"]) if card["crop"] else "whole frames"
+    before = f" Started from weights of {card['started_from']}." if card.get("started_from") else ""
+    evaluated = f" The table above: {card['evaluated_on']}." if card.get("evaluated_on") else ""
     return [
-        f"- {trained} ({card['device']}, torch {card['torch']}), {card['seconds'] / 60:.0f} minutes "
-        f"on a shared machine{processor}.",
+        f"- {trained}torch {card['torch']}), {card['seconds'] / 60:.0f} minutes "
+        f"shared with other trainings{processor}.{before}{evaluated}",
         f"- Preset {card['preset']}: {card['steps']} steps, batch {card['batch']}, {size}, "
         f"learning rate {card['learning_rate']:g} with cosine decay, EMA weights"
         f"{', picked by ' + card['chosen_by'] if card.get('chosen_by') else ''}.",

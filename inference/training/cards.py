@@ -69,6 +69,7 @@ def _facts(weights: Path, record: Mapping[str, Any], pool: Path) -> dict[str, ob
         **{k: record[k] for k in ("preset", "network", "steps", "batch", "crop", "learning_rate", "seconds")},
         **{k: record[k] for k in ("device", "torch", "training_slices", "labels", "best_validation_gain")},
         "cpu_seconds": record.get("cpu_seconds"),
+        "started_from": record.get("started_from", ""),
         "chosen_by": record.get("chosen_by", ""),
         "physics_version": physics_version,
         "physics": PHYSICS_PARAMETERS,

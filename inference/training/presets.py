@@ -63,17 +63,17 @@ _GPU = Preset(32, (128, 256), 5e-4, {}, validate_every=500, patience=60, mixed_p
 
 PRESETS: dict[str, dict[str, Preset]] = {
     "pix2pix": {
-        "small": replace(_GPU, batch=16, crop=(256, 256), network=_PIX2PIX_SMALL, steps=40000, betas=(0.5, 0.999),
-                         options={"l1": 100.0, "discriminator": 32, "balanced": 1.0}),
+        "small": replace(_GPU, batch=16, crop=(256, 256), network=_PIX2PIX_SMALL, steps=8000, validate_every=1000,
+                         betas=(0.5, 0.999), options={"l1": 1000.0, "discriminator": 32, "balanced": 1.0}),
         "paper": _paper((256, 256), {"features": 64}, l1=100.0, discriminator=64),
     },
     "restormer": {
-        "small": replace(_GPU, batch=16, learning_rate=8e-4, network=_RESTORMER_SMALL, steps=40000,
+        "small": replace(_GPU, batch=16, learning_rate=8e-4, network=_RESTORMER_SMALL, steps=2600,
                          options={"balanced": 1.0, "squared": 1.0}),
         "paper": _paper((128, 128), _RESTORMER_PAPER),
     },
     "diffusion_unet": {
-        "small": replace(_GPU, network=_DIFFUSION_SMALL, steps=40000,
+        "small": replace(_GPU, network=_DIFFUSION_SMALL, steps=4250,
                          options={"condition_dropout": 0.1, "unit_weight": 1.0, "time_power": 2.0}),
         "paper": _paper((256, 256), {"features": 128, "blocks": 2, "linear_skip": False},
                         condition_dropout=0.1, unit_weight=0.0, perceptual=0.1),

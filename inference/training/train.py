@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from inference.methods.acceleration import device_name
-from inference.methods.checkpoints import save_weights
+from inference.methods.checkpoints import read_weights, save_weights
 from inference.methods.register import WEIGHTS
 from inference.metrics.features import BACKBONE_FILE, Backbone, load_backbone, principal_components
 from inference.progress import ProgressBar
@@ -33,13 +33,14 @@ def train(
     steps: int | None = None,
     batch: int | None = None,
     minutes: float | None = None,
+    start: Path | None = None,
     seed: int = 0,
     compiled: bool = False,
 ) -> Path:
     """Train (or resume) ``method`` in ``out``; writes ``out/METHOD.safetensors`` and its training record.
 
     ``steps`` and ``batch`` replace the preset's, ``minutes`` end the training sooner. ``compiled``: a minute more
-    before the first step, faster ones then.
+    before the first step, faster ones then. ``start``: weights of the same network to begin with.
     """
     settings = preset(method, preset_name)
     if steps is not None:
@@ -52,6 +53,8 @@ def train(
     cases = rated_cases(pool, "validation", settings.validation)
     torch.manual_seed(seed)
     recipe = RECIPES[method](settings, device, labels)
+    if start is not None:
+        recipe.network.load_state_dict(read_weights(start)[1])
     backbone = load_backbone(device) if (WEIGHTS / BACKBONE_FILE).is_file() and method != "fid_med" else None
     trainer = Trainer(recipe, settings, pairs, cases, out / method, seed, backbone, minutes)
     if compiled:
@@ -75,6 +78,7 @@ def train(
         "cpu_seconds": round(trainer.state.cpu_seconds),
         "device": device_name(device),
         "torch": torch.__version__,
+        "started_from": "" if start is None else _origin(start),
         "best_validation_gain": trainer.state.best_gain if np.isfinite(trainer.state.best_gain) else None,
         "chosen_by": trainer.chosen_by,
         "history": trainer.state.history,
@@ -84,6 +88,13 @@ def train(
     title = f"{method}, preset {preset_name}, {trainer.state.step} steps"
     path.with_suffix(".svg").write_text(curves_svg(title, trainer.state.history))
     return path
+
+
+def _origin(weights: Path) -> str:
+    """Of weights to begin with: how they were trained, as their card says, and their hash."""
+    card = json.loads(weights.with_suffix(".json").read_text())
+    how = f"{card['steps']} steps of batch {card['batch']} on {card['device']} in {card['seconds']} s"
+    return f"{how}, SHA-256 {card['sha256'][:12]}"
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from inference.methods.diffusion_unet import RESIDUAL_RMS, DiffusionConfig, DiffusionUNet
+from inference.methods.image_to_image import network_input, with_detail
 from inference.methods.pix2pix import GeneratorConfig, PatchDiscriminator, UNetGenerator
 from inference.methods.restormer import MDTA, Restormer, RestormerConfig
 from inference.training import losses
@@ -164,3 +165,14 @@ def test_balanced_l1_weighs_a_usual_residual_of_every_modality_alike() -> None:
     assert alone == pytest.approx([sum(RESIDUAL_RMS) / 3] * 3)
     assert float(l1(made, target, torch.eye(3), False)) == pytest.approx(sum(RESIDUAL_RMS) / 3)
     assert float(l1(2 * made, target, torch.eye(3), True)) == pytest.approx(2 * sum(RESIDUAL_RMS) / 3)
+
+
+def test_detail_is_what_a_mean_leaves_in_units_of_the_usual_residual() -> None:
+    image = torch.zeros(1, 1, 8, 8)
+    image[0, 0, 4, 4] = 0.09
+    x = network_input(image, torch.tensor([[0.0, 1.0, 0.0]]))
+    seen = with_detail(x, torch.tensor([0.1, 0.5, 0.2]))
+    assert seen.shape == (1, 5, 8, 8) and torch.equal(seen[:, :4], x)
+    assert seen[0, 4, 4, 4].item() == pytest.approx(0.08 / 0.5, rel=1e-5)
+    assert seen[0, 4, 3, 3].item() == pytest.approx(-0.01 / 0.5, rel=1e-5)
+    assert float(seen[0, 4, 0].abs().max()) == 0.0, "a flat region has none, up to the border"

@@ -7,16 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import torch
 
 from inference.command import main
 from inference.data.split import HELD_OUT
 from inference.methods.checkpoints import read_weights, save_weights
+from inference.training.ahead import Ahead
 from inference.training.curves import curves_svg
 from inference.training.ema import EMA
 from inference.training.loop import Trainer
-from inference.training.pairs import Pair, build_pairs, draw_batch, grouped, rated_cases
+from inference.training.pairs import Pair, build_pairs, draw_batch, grouped, rated_cases, vary_grey
 from inference.training.presets import PRESETS, Preset, preset
 from inference.training.recipes import RECIPES
 from tests.inference.pool_factory import make_pool
@@ -88,6 +90,50 @@ def test_resuming_after_a_kill_gives_the_same_weights(method: str, pairs: list[P
     continued = resumed.run(silent)
     for name, value in whole.items():
         assert torch.equal(value, continued[name]), name
+
+
+def test_batches_may_be_drawn_ahead() -> None:
+    asked: list[int] = []
+
+    def draw(step: int) -> int:
+        asked.append(step)
+        return 10 * step
+
+    with Ahead(draw, 6, 2) as batches:
+        assert [batches(step) for step in range(2, 6)] == [20, 30, 40, 50]
+    assert sorted(asked) == [2, 3, 4, 5], "each step once, none after the last"
+    with Ahead(draw, 6, 0) as batches:
+        assert batches(4) == 40 and asked[-1] == 4
+
+
+def test_a_training_ends_with_its_time(pairs: list[Pair], tmp_path: Path) -> None:
+    """The learning rate has fallen to nothing then, however few steps were made."""
+    run = trainer("restormer", pairs, tmp_path, steps=100_000)
+    run.minutes = 0.02
+    run.run(silent)
+    assert 0 < run.state.step < 100_000 and run.state.seconds >= 60 * 0.02
+    assert run.recipe.optimisers[0].param_groups[0]["lr"] < 0.9 * 1e-3
+
+
+def test_a_training_may_start_from_weights(pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PRESETS["restormer"], "small", replace(REALISED, validate_every=100))
+    command = ["train", "restormer", "--data", str(pool), "--steps", "1", "--batch", "1"]
+    assert main([*command, "--out", str(tmp_path / "first")]) == 0
+    first = tmp_path / "first" / "restormer.safetensors"
+    assert main([*command, "--out", str(tmp_path / "second"), "--start", str(first)]) == 0
+    card = json.loads((tmp_path / "second" / "restormer.json").read_text())
+    origin = json.loads(first.with_suffix(".json").read_text())["sha256"][:12]
+    assert card["started_from"].startswith("1 steps of batch 1 on CPU") and origin in card["started_from"]
+    assert "Started from weights" in (tmp_path / "second" / "restormer.md").read_text()
+    assert card["evaluated_on"].endswith("float32")
+
+
+def test_grey_is_varied_as_a_scanner_would() -> None:
+    grey = np.linspace(0.0, 255.0, 256, dtype=np.float32)[None]
+    varied = [vary_grey(grey, np.random.default_rng(seed))[0] for seed in range(200)]
+    assert all((np.diff(v) >= 0).all() and v.min() >= 0 and v.max() <= 255 for v in varied)
+    middle = np.array([v[20] for v in varied])
+    assert middle.min() == 0 and middle.max() > 80, "dark tissue may be shown far brighter, or not at all"
 
 
 def test_ema_differs_from_raw_and_is_what_is_saved(pairs: list[Pair], tmp_path: Path) -> None:
