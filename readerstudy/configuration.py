@@ -97,7 +97,7 @@ def database(url: str, data: Path) -> dict[str, object]:
     """Django's database settings: tuned SQLite in the data folder, or PostgreSQL by one URL."""
     if not url:
         return {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "readerstudy.sqlite",
             "NAME": data / "readerstudy.sqlite3",
             "TEST": {"NAME": data / "test.sqlite3"},
             "OPTIONS": {

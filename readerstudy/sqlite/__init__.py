@@ -1,0 +1,1 @@
+"""SQLite as Django knows it, with turns for those who write: see ``turns``."""
