@@ -45,8 +45,8 @@ def steady(folder: Path, place: Place, full: bool) -> dict[str, Figure]:
 
 
 def burst(folder: Path, place: Place, full: bool) -> dict[str, Figure]:
-    """5 readers x 10 scores a second, then x 20, half a minute each."""
-    with crowd(folder, 5, 60, 32, place.database, place.broker) as here:
+    """5 readers x 10 scores a second, then x 20, half a minute each, on slices enough for all of them."""
+    with crowd(folder, 5, 230, 32, place.database, place.broker) as here:
         at_ten = here.run(Person.score, 0.1, 30.0)
         _said("5 readers x 10 scores/s", at_ten)
         at_twenty = here.run(Person.score, 0.05, 30.0)

@@ -9,7 +9,7 @@ from readerstudy import logs
 from readerstudy.jobs.launch import die_with
 
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
+workers = int(os.environ.get("WEB_CONCURRENCY") or min(2, os.cpu_count() or 1))  # a second one from two cores on
 timeout = 60
 graceful_timeout = 5
 keepalive = 5

@@ -39,8 +39,10 @@ def hold(user: User, pk: str) -> Presentation:
     if row is None:
         raise Http404
     # The study's row first, so that no answer slips past a closing; then the session's, where two tabs queue up.
-    row.session.schedule.study = Study.objects.select_for_update().get(pk=row.session.schedule.study_id)
-    Session.objects.select_for_update().get(pk=row.session_id)
+    schedule = row.session.schedule
+    schedule.study = Study.objects.select_for_update().get(pk=schedule.study_id)
+    row.session = Session.objects.select_for_update().get(pk=row.session_id)
+    row.session.schedule = schedule
     return row
 
 
@@ -55,9 +57,8 @@ def stored_before(key: UUID, presentation: Presentation, digest: str) -> bool:
 
 
 def require_open(presentation: Presentation) -> None:
-    """Raises ``Closed`` unless session and study take answers, and this kind of presentation is at its time."""
+    """Raises ``Closed`` unless the held session and its study take answers, and presentations of this kind now."""
     session = presentation.session
-    session.refresh_from_db(fields=["signed_at", "started_at", "scores_final_at"])
     study = session.schedule.study
     if session.signed_at is not None:
         raise Closed(_("This session is signed: its answers can't change any more."))
