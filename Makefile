@@ -8,7 +8,7 @@ SUITE ?=
 JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test lint format bench screenshots lock image-steps
+.PHONY: setup demo test lint format bench screenshots lock image-steps sbom audit
 
 setup: .venv/ready
 
@@ -60,3 +60,15 @@ lock: ## pin again what pyproject.toml asks for
 	@var/lock/bin/pip install --quiet setuptools --editable ".[test]"
 	@{ echo "# Made by make lock from pyproject.toml; torch 2.13.0 is the build that this machine's index offers."; \
 		var/lock/bin/pip freeze --all --exclude-editable | grep -v '^pip=' | sed 's/+cpu$$//'; } > requirements.lock
+
+var/audit/ready:
+	@$(PYTHON) -m venv var/audit
+	@var/audit/bin/pip install --quiet "cyclonedx-bom>=7" "pip-audit>=2.9"
+	@touch var/audit/ready
+
+sbom: setup var/audit/ready ## what is installed, with versions and licences: var/sbom.json (CycloneDX)
+	@var/audit/bin/cyclonedx-py environment $(VENV)/python --pyproject pyproject.toml --output-file var/sbom.json
+	@echo "var/sbom.json lists the installed packages."
+
+audit: setup var/audit/ready ## known vulnerabilities of the pinned packages, as far as the index knows any
+	@var/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip

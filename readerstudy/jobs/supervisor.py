@@ -24,7 +24,8 @@ from readerstudy.jobs.startup import Lock, first_page, open_socket, prepare
 log = logging.getLogger(__name__)
 LAUNCH = Path(__file__).with_name("launch.py")
 END_SECONDS = 8.0
-SHORTEST_PAUSE, LONGEST_PAUSE, STEADY_SECONDS = 0.5, 30.0, 30.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+STEADY_SECONDS = 5.0  # a process that dies sooner has probably not started at all
 WORKER_NICENESS = 5
 # The management command has run Django's checks; a worker that ran them again would load every page first.
 CHECKED = {"CELERY_SKIP_CHECKS": "1"}
