@@ -172,10 +172,12 @@ def grouped(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
     return result
 
 
-def draw_batch(pairs: Grouped, size: int, crop: tuple[int, int], seed: int, step: int) -> Batch:
-    """The batch of one step, the same whenever that step is run: modalities in equal shares, crops, flips."""
+def draw_batch(
+    pairs: Grouped, size: int, crop: tuple[int, int], seed: int, step: int, shares: tuple[int, int, int] = (1, 1, 1)
+) -> Batch:
+    """The batch of one step, the same whenever that step is run: modalities by their shares, crops, flips."""
     generator = np.random.default_rng((seed, step))
-    chosen = [_crop(pair, crop, generator) for pair in chosen_pairs(pairs, size, step, generator)]
+    chosen = [_crop(pair, crop, generator) for pair in chosen_pairs(pairs, size, step, generator, shares)]
     return Batch(
         np.stack([p.degraded for p in chosen])[:, None].astype(np.float32),
         np.stack([p.reference for p in chosen])[:, None].astype(np.float32),
@@ -184,9 +186,11 @@ def draw_batch(pairs: Grouped, size: int, crop: tuple[int, int], seed: int, step
     )
 
 
-def chosen_pairs(pairs: Grouped, size: int, step: int, generator: np.random.Generator) -> Iterator[Pair]:
-    """``size`` pairs of a step, the modalities in turn."""
-    groups = list(pairs.values())
+def chosen_pairs(
+    pairs: Grouped, size: int, step: int, generator: np.random.Generator, shares: tuple[int, int, int] = (1, 1, 1)
+) -> Iterator[Pair]:
+    """``size`` pairs of a step, the modalities in turn, CT, MR and US as often as ``shares`` say."""
+    groups = [pairs[m] for m, share in zip(MODALITIES, shares, strict=True) for _ in range(share) if m in pairs]
     for i in range(size):
         candidates = groups[(step * size + i) % len(groups)]
         yield candidates[int(generator.integers(len(candidates)))]

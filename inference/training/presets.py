@@ -15,7 +15,8 @@ class Preset:
     ``crop``: (rows, columns); None: whole frames at the network's own input size (the FID-Med network). Small
     crops are as wide as a slice: undersampling artefacts run along the rows, and a row holds all of them.
     ``realisations``: degradations of every slice of CT, MR and US, ``display_realisations`` at most of a display-only
-    one, of which ``display_limit`` per modality are taken. ``validation``: slices per validation patient.
+    one, of which ``display_limit`` per modality are taken. ``shares``: of CT, MR and US in the batches.
+    ``validation``: slices per validation patient.
     """
 
     batch: int
@@ -32,6 +33,7 @@ class Preset:
     realisations: tuple[int, int, int] = (4, 4, 4)
     display_realisations: int = 2
     display_limit: int = 150
+    shares: tuple[int, int, int] = (1, 1, 1)
     validation: int = 5
     options: Mapping[str, float] = field(default_factory=dict)
 
@@ -64,7 +66,8 @@ _GPU = Preset(32, (128, 256), 5e-4, {}, validate_every=500, patience=60, mixed_p
 PRESETS: dict[str, dict[str, Preset]] = {
     "pix2pix": {
         "small": replace(_GPU, batch=16, crop=(256, 256), network=_PIX2PIX_SMALL, steps=8000, validate_every=1000,
-                         betas=(0.5, 0.999), options={"l1": 1000.0, "discriminator": 32, "balanced": 1.0}),
+                         betas=(0.5, 0.999), shares=(2, 1, 1),
+                         options={"l1": 1000.0, "discriminator": 32, "balanced": 1.0}),
         "paper": _paper((256, 256), {"features": 64}, l1=100.0, discriminator=64),
     },
     "restormer": {

@@ -85,7 +85,7 @@ class Recipe:
     def draw(self, pairs: Grouped, seed: int, step: int) -> Batch:
         """The batch of a step."""
         assert self.preset.crop is not None  # a recipe for whole frames draws its own
-        return draw_batch(pairs, self.preset.batch, self.preset.crop, seed, step)
+        return draw_batch(pairs, self.preset.batch, self.preset.crop, seed, step, self.preset.shares)
 
     def step(self, images: Images) -> Tensor:
         """One optimisation step; the shipped network's loss, not waited for."""

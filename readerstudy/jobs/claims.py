@@ -83,8 +83,14 @@ class Claim:
         self._check()
 
     def progress(self, done: int) -> None:
-        """State how many of ``total`` units are finished; extends the lease like ``heartbeat``."""
-        self.renew(progress=done)
+        """State how many of ``total`` units are finished; extends the lease like ``heartbeat``.
+
+        A job that gets further than ever before starts to count its attempts anew: workers may die under a long job
+        as often as they like, and one that kills them at the same unit is still stopped.
+        """
+        further = self.held().filter(progress__lt=done)
+        if not further.update(lease_expires_at=clock.now() + lease_length(), progress=done, attempts=1):
+            self.renew()
         self._check()
 
     @contextmanager
@@ -168,14 +174,15 @@ def finish(held: Claim) -> None:
 def fail(held: Claim, reason: str, retry: bool) -> None:
     """Record an error; with ``retry`` and attempts left the job is queued again after a pause."""
     now = clock.now()
-    again = retry and held.attempt < held.max_attempts
+    attempt = held.held().values_list("attempts", flat=True).first() or held.attempt
+    again = retry and attempt < held.max_attempts
     if retry and not again:
-        reason = f"stopped after {held.attempt} attempts: {reason}"
+        reason = f"stopped after {attempt} attempts: {reason}"
     with transaction.atomic():
         _row_of(held.worker).update(current=None)
         if again:
             pause = min(
-                timedelta(seconds=getattr(settings, "JOB_BACKOFF_SECONDS", 2)) * 2 ** (held.attempt - 1),
+                timedelta(seconds=getattr(settings, "JOB_BACKOFF_SECONDS", 2)) * 2 ** (attempt - 1),
                 LONGEST_BACKOFF,
             )
             changed = _requeue(held, now, due_at=now + pause, reason=reason)

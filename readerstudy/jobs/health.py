@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 
 _up_to_date = False
 
@@ -30,14 +31,18 @@ def trouble() -> str:
         return "The database does not answer: start it, or correct DATABASE_URL."
     if not migrated():
         return "The database is not up to date: run `manage.py prepare`."
-    try:
-        settings.PIXELS_DIR.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return "The pixel store can't be written: correct READERSTUDY_PIXELS or the folder's owner."
-    for folder in (settings.DATA_DIR, settings.PIXELS_DIR):
-        if free_bytes(folder) < settings.FREE_DISK_BYTES:
-            return "The disk is nearly full: make room, or set READERSTUDY_FREE_GB lower."
+    for path in settings.READY_CHECKS:
+        if sentence := str(import_string(path)()):
+            return sentence
+    if any(free_bytes(folder) < settings.FREE_DISK_BYTES for folder in folders().values()):
+        return "The disk is nearly full: make room, or set READERSTUDY_FREE_GB lower."
     return ""
+
+
+def folders() -> dict[str, Path]:
+    """Where there must be room on a disk of ours."""
+    pixels = {} if settings.PIXELS_BUCKET else {"pixels": settings.PIXELS_DIR}
+    return {"data": settings.DATA_DIR, **pixels}
 
 
 def database_answers() -> bool:

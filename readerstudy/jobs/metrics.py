@@ -63,8 +63,8 @@ def build() -> Figure:
 
 
 def disk() -> Figure:
-    folders = {"data": settings.DATA_DIR, "pixels": settings.PIXELS_DIR}
-    samples: list[tuple[Labels, float]] = [({"folder": n}, health.free_bytes(path)) for n, path in folders.items()]
+    found = health.folders().items()
+    samples: list[tuple[Labels, float]] = [({"folder": name}, health.free_bytes(path)) for name, path in found]
     return Figure("disk_free_bytes", "Room left on the disks of the data folder and the pixel store.", samples)
 
 

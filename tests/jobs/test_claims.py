@@ -105,6 +105,35 @@ def test_a_job_that_kills_its_worker_stops_after_three(submit, time):
     assert job.reason == "stopped after 3 attempts: the worker died each time"
 
 
+def test_attempts_count_since_the_job_last_got_further(submit, time):
+    """Workers may die under a long job as often as they like, as long as each brings it further."""
+    job = submit(total=9)
+    for done in range(1, 8):
+        claim("cpu", "w").progress(done)
+        time.run(31)
+    for _ in range(2):
+        again = claim("cpu", "w")
+        for done in (1, 7):
+            again.progress(done)  # what was done before is no progress, and the bar doesn't go back
+        time.run(31)
+        job.refresh_from_db()
+        assert job.progress == 7
+    assert claim("cpu", "w") is None
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (Job.State.FAILED, 3)
+
+
+def test_a_retry_after_progress_has_all_its_tries(submit, time):
+    job = submit(total=9)
+    for done in (1, 2, 3, 4, 4, 4):
+        held = claim("cpu", "w")
+        held.progress(done)
+        fail(held, "no memory", retry=True)
+        time.run(61)
+    job.refresh_from_db()
+    assert (job.state, job.reason) == (Job.State.FAILED, "stopped after 3 attempts: no memory")
+
+
 def test_the_last_recorded_error_stays_beside_the_death(submit, time):
     job = submit()
     fail(claim("cpu", "w"), "disk full", retry=True)
