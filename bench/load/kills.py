@@ -19,6 +19,7 @@ from tests.faults.conftest import Installation, left_clean, own_database, wait_f
 from tests.faults.test_kill_reconstruction import Reconstructing
 
 PAUSE = (0.6, 2.2)  # seconds between an answer after a kill and the next kill
+SLICES = 400  # times 4 arms: more than a reader answers meanwhile, for then every answer would be refused
 LONGEST = 60.0  # seconds without an acknowledged answer after which a row gives up
 
 
@@ -73,7 +74,7 @@ def settled(here: Crowd, row: str, recoveries: list[float]) -> dict[str, Figure]
 def web_server(folder: Path, place: Place, full: bool) -> dict[str, Figure]:
     """What was acknowledged is stored, once, and the chain holds."""
     kills, chance, recoveries = (100 if full else 25), Random(4), []
-    with crowd(folder, 5, 60, 32, place.database, place.broker) as here:
+    with crowd(folder, 5, SLICES, 32, place.database, place.broker) as here:
         with scoring(here) as acknowledged:
             for number in range(kills):
                 time.sleep(chance.uniform(*PAUSE))
@@ -91,7 +92,7 @@ def database_and_broker(folder: Path, place: Place, full: bool) -> dict[str, Fig
         return {}
     kills, chance, recoveries = (20 if full else 8), Random(5), []
     with own_postgres() as (postgres, database), own_redis() as (redis, broker):
-        with crowd(folder / "scores", 5, 60, 32, database, broker) as here:
+        with crowd(folder / "scores", 5, SLICES, 32, database, broker) as here:
             with scoring(here) as acknowledged:
                 for number in range(kills):
                     time.sleep(chance.uniform(*PAUSE))

@@ -43,7 +43,8 @@ def reconstruct(claim: Claim) -> None:
         return
     method = _load(run)
     outcomes = reconstruct_each(method, slices, partial(_prepare, run), claim.heartbeat, settings.DEVICE)
-    for number, outcome in enumerate(outcomes, start=1):
+    before = len(claim.payload["slices"]) - len(slices)  # done by an earlier attempt
+    for number, outcome in enumerate(outcomes, start=before + 1):
         _save(claim, run, method, outcome)
         claim.progress(number)
 
