@@ -19,7 +19,7 @@ from tests.faults.conftest import Installation, left_clean, own_database, wait_f
 from tests.faults.test_kill_reconstruction import Reconstructing
 
 PAUSE = (0.6, 2.2)  # seconds between an answer after a kill and the next kill
-SLICES = 400  # times 4 arms: more than a reader answers meanwhile, for then every answer would be refused
+SLICES = 200  # times 4 arms: more than a reader answers meanwhile, for then every answer would be refused
 LONGEST = 60.0  # seconds without an acknowledged answer after which a row gives up
 
 

@@ -94,7 +94,8 @@ def _origin(weights: Path) -> str:
     """Of weights to begin with: how they were trained, as their card says, and their hash."""
     card = json.loads(weights.with_suffix(".json").read_text())
     how = f"{card['steps']} steps of batch {card['batch']} on {card['device']} in {card['seconds']} s"
-    return f"{how}, SHA-256 {card['sha256'][:12]}"
+    before = f", and these from weights of {card['started_from']}" if card.get("started_from") else ""
+    return f"{how}, SHA-256 {card['sha256'][:12]}{before}"
 
 
 @torch.no_grad()
