@@ -48,7 +48,7 @@ image-steps: setup ## the image's steps by hand, where there is no container eng
 	@$(PYTHON) -m venv var/image/venv
 	@echo "Collecting and installing the image's packages in var/image ..."
 	@cd var/image/source && ../venv/bin/pip wheel --quiet --wheel-dir ../wheels --constraint requirements.lock \
-		".[postgres,redis,fastmri]"
+		".[postgres,redis,s3,fastmri]"
 	@var/image/venv/bin/pip install --quiet --no-index --no-deps var/image/wheels/*.whl
 	@var/image/venv/bin/python docker/check_device.py $$(var/image/venv/bin/python -c \
 		"import torch; print('cuda' if torch.version.cuda else 'cpu')")

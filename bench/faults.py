@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.load import hostile, kills, paced
+from bench.load import clock, contract, disk, hostile, interleavings, kills, leaks, paced, soak
 from bench.report import Figure, main
 from bench.room.world import say
 
 
-@dataclass(frozen=True)
+@dataclass
 class Servers:
     """Where a row runs: the name in its figures, and the servers' addresses."""
 
@@ -33,7 +33,13 @@ ROWS: dict[int, Callable[[Path, Servers, bool], dict[str, Figure]]] = {
     4: kills.web_server,
     5: kills.database_and_broker,
     6: kills.worker,
+    7: disk.full_disk,
+    8: clock.set_clock,
+    9: interleavings.interleavings,
     10: hostile.uploads,
+    11: contract.every_operation,
+    12: leaks.leaks,
+    13: soak.soak,
 }
 
 

@@ -6,9 +6,10 @@ A wrong value stops the start with one sentence that names the variable and says
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"", "0", "false", "no", "off"}
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
 FROM = "readerstudy@localhost"
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+PREFIX = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Configuration:
     database_url: str
     broker_url: str
     pixels: Path
+    bucket: Bucket | None
+    pixel_cache: Path
+    pixel_cache_mib: int
     static: Path
     email_url: str
     device: str
@@ -59,9 +65,23 @@ class Oidc:
     name: str
 
 
+@dataclass(frozen=True)
+class Bucket:
+    """Where pixels lie in S3-compatible storage; without keys those of the machine's own role are used."""
+
+    name: str
+    prefix: str
+    endpoint: str
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+
+
 def read(environment: Mapping[str, str] = os.environ) -> Configuration:
     data = Path(environment.get("READERSTUDY_DATA") or ROOT / "var").resolve()
     demo = _flag(environment, "READERSTUDY_DEMO")
+    pixels = environment.get("READERSTUDY_PIXELS", "").strip()
+    place = bucket(pixels, environment)
     hosts = _words(environment, "READERSTUDY_ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
     if demo and not set(hosts) <= LOOPBACK:
         raise ImproperlyConfigured(
@@ -78,7 +98,10 @@ def read(environment: Mapping[str, str] = os.environ) -> Configuration:
         trusted_proxies=_count(environment, "READERSTUDY_TRUSTED_PROXIES"),
         database_url=_secret(environment, "DATABASE_URL"),
         broker_url=_secret(environment, "CELERY_BROKER_URL"),
-        pixels=Path(environment.get("READERSTUDY_PIXELS") or data / "pixels").resolve(),
+        pixels=(data / "pixels" if place or not pixels else Path(pixels)).resolve(),
+        bucket=place,
+        pixel_cache=Path(environment.get("READERSTUDY_PIXEL_CACHE") or data / "pixel_cache").resolve(),
+        pixel_cache_mib=_count(environment, "READERSTUDY_PIXEL_CACHE_MIB", default=1024),
         static=Path(environment.get("READERSTUDY_STATIC") or data / "static").resolve(),
         email_url=_secret(environment, "READERSTUDY_EMAIL_URL"),
         device=_choice(environment, "READERSTUDY_DEVICE", ("cpu", "cuda")),
@@ -91,6 +114,26 @@ def read(environment: Mapping[str, str] = os.environ) -> Configuration:
         require_mfa=_flag(environment, "READERSTUDY_REQUIRE_MFA", default=not demo),
         oidc=_oidc(environment),
     )
+
+
+def bucket(pixels: str, environment: Mapping[str, str] = os.environ) -> Bucket | None:
+    """The bucket that ``s3://bucket/prefix`` names, reached by the READERSTUDY_S3_ variables; None for a folder."""
+    if "://" not in pixels:
+        return None
+    scheme, _, rest = pixels.partition("://")
+    name, _, prefix = rest.partition("/")
+    prefix = prefix.strip("/")
+    if scheme != "s3" or not BUCKET.fullmatch(name) or (prefix and not PREFIX.fullmatch(prefix)):
+        raise ImproperlyConfigured("READERSTUDY_PIXELS must be a folder or look like s3://bucket/prefix.")
+    endpoint = environment.get("READERSTUDY_S3_ENDPOINT", "").strip().rstrip("/")
+    parts = urlsplit(endpoint)
+    if endpoint and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query):
+        raise ImproperlyConfigured("READERSTUDY_S3_ENDPOINT must look like https://storage.example.org:9000.")
+    keys = [_secret(environment, f"READERSTUDY_S3_{part}_KEY") for part in ("ACCESS", "SECRET")]
+    if any(keys) and not all(keys):
+        raise ImproperlyConfigured("READERSTUDY_S3_ACCESS_KEY and READERSTUDY_S3_SECRET_KEY go together: set both.")
+    region = environment.get("READERSTUDY_S3_REGION", "").strip() or "us-east-1"
+    return Bucket(name, prefix, endpoint, region, *keys)
 
 
 def database(url: str, data: Path) -> dict[str, object]:

@@ -13,6 +13,9 @@ CONFIGURATION = configuration.read()
 BASE_DIR = configuration.ROOT
 DATA_DIR: Path = CONFIGURATION.data
 PIXELS_DIR: Path = CONFIGURATION.pixels
+PIXELS_BUCKET = CONFIGURATION.bucket  # where it is set, PIXELS_DIR is not used
+PIXEL_CACHE_DIR: Path = CONFIGURATION.pixel_cache
+PIXEL_CACHE_BYTES = CONFIGURATION.pixel_cache_mib * 1024**2
 DEVICE = CONFIGURATION.device
 DEMO = CONFIGURATION.demo
 DEBUG = CONFIGURATION.debug
@@ -32,6 +35,7 @@ INSTALLED_APPS = [
     "readerstudy.reading",
     "readerstudy.conduct",
     "readerstudy.analytics",
+    "readerstudy.operations",
     "readerstudy.demo",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -238,6 +242,7 @@ JOB_HANDLERS = {
     "measure": "readerstudy.reconstructions.importing.measure",
     "snapshot": "readerstudy.analytics.tasks.snapshot",
 }
+READY_CHECKS = ["readerstudy.cases.store.trouble"]  # what /readyz asks of rooms on its right
 STUDY_CHECKS = ["readerstudy.analytics.verify.snapshot_holds"]  # what verify_study asks of rooms on its right
 LOOK_CHECKS = ["readerstudy.studies.blinding.require_not_reading"]  # what cases ask before a person sees one unblinded
 JOB_LEASE_SECONDS = 30

@@ -1,10 +1,11 @@
-"""When something below the product is away for a while (database, disk): 503 or 507 with a sentence, never a 500."""
+"""When something below the product is away (database, disk, storage): 503 or 507 with a sentence, never a 500."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
@@ -22,14 +23,23 @@ class Outage:
     sentence: str
 
 
+class Unavailable(Exception):
+    """Something other than the database is away for a while; ``title`` tells a person what, and no address of it."""
+
+    title: ClassVar[object] = ""
+
+
 def outage_of(error: BaseException | None) -> Outage | None:
     """The outage behind an exception or one of its causes; None for a fault of the product itself."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in FULL:
             return _full()
+        if isinstance(cause, Unavailable):
+            return _away(str(cause.title))
         if isinstance(cause, OperationalError | InterfaceError):
             words = str(cause).lower()
-            return _full() if "disk is full" in words or "no space left" in words else _away()
+            full = "disk is full" in words or "no space left" in words
+            return _full() if full else _away(_("The database does not answer at the moment"))
     return None
 
 
@@ -49,9 +59,5 @@ def _full() -> Outage:
     )
 
 
-def _away() -> Outage:
-    return Outage(
-        503,
-        _("The database does not answer at the moment"),
-        _("Nothing that was saved is lost. Try again in a few seconds."),
-    )
+def _away(title: str) -> Outage:
+    return Outage(503, title, _("Nothing that was saved is lost. Try again in a few seconds."))

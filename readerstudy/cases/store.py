@@ -1,53 +1,50 @@
-"""The pixel store: files named by the SHA-256 of their bytes, never changed after they are written."""
+"""The pixel store: bytes named by their SHA-256, never changed after they are written.
+
+Settings choose the place: a folder, or a bucket in S3-compatible storage.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import re
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-NAME = re.compile(r"[0-9a-f]{64}")
+from readerstudy import configuration
+from readerstudy.cases.stores import NAME, PixelsAway, PixelsMissing, Store, require_sound
+from readerstudy.cases.stores_cache import Cache
+from readerstudy.cases.stores_local import LocalStore
+from readerstudy.cases.stores_s3 import S3Store
+
+__all__ = ["NAME", "PixelsAway", "PixelsMissing", "Store"]
 
 
-class PixelsMissing(Exception):
-    """Pixels that a row names are not in the store, or are not what they were."""
+def place() -> Store:
+    """Where the settings keep pixels."""
+    if settings.PIXELS_BUCKET is None:
+        return LocalStore(settings.PIXELS_DIR)
+    return _in_bucket(settings.PIXELS_BUCKET)
+
+
+def at(where: str) -> Store:
+    """The store in a folder or at ``s3://bucket/prefix``, reached by the READERSTUDY_S3_ variables."""
+    bucket = configuration.bucket(where)
+    return LocalStore(Path(where)) if bucket is None else _in_bucket(bucket)
 
 
 def put(content: bytes) -> str:
     """Keep ``content`` durably and return its name; the same bytes again cost nothing."""
     name = hashlib.sha256(content).hexdigest()
-    path = _path(name)
-    if path.exists():
-        return name
-    _make_folder(path.parent)
-    descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(path.parent)
+    place().write(name, content)
     return name
 
 
 def get(name: str) -> bytes:
     """Return the bytes kept under ``name``; raises ``PixelsMissing``."""
-    try:
-        return _path(name).read_bytes()
-    except FileNotFoundError:
-        raise _missing(name) from None
+    return place().read(name)
 
 
 def put_slice(stored: NDArray[np.uint16]) -> str:
@@ -68,40 +65,42 @@ def get_slice(name: str, rows: int, columns: int) -> NDArray[np.uint16]:
 
 
 def exists(name: str) -> bool:
-    return _path(name).is_file()
+    return place().exists(name)
 
 
 def verify(name: str) -> None:
     """Raise ``PixelsMissing`` unless the bytes under ``name`` are there and still hash to it."""
-    if hashlib.sha256(get(name)).hexdigest() != name:
-        raise PixelsMissing(
-            f"The pixels {name[:12]}… have changed since they were written: restore them from a backup."
-        )
+    require_sound(name, place().read(name, fresh=True))
+
+
+def names() -> Iterator[str]:
+    """Every name in the store, sorted, whether a row refers to it or not."""
+    return place().names()
+
+
+def copy_from(source: Store, name: str, target: Store | None = None) -> bool:
+    """Bring ``name`` from another store into this one, or into ``target``; False where it was there already.
+
+    Raises ``PixelsMissing`` where ``source`` lacks the bytes or holds damaged ones; nothing is written then.
+    """
+    target = target or place()
+    if target.exists(name):
+        return False
+    content = source.read(name, fresh=True)
+    require_sound(name, content)
+    target.write(name, content)
+    return True
+
+
+def trouble(*, writing: bool = False) -> str:
+    """What keeps the store from working, in one sentence; ``writing`` also tries that. Empty where nothing does."""
+    return place().trouble(writing=writing)
+
+
+def _in_bucket(bucket: configuration.Bucket) -> S3Store:
+    return S3Store(bucket, Cache(settings.PIXEL_CACHE_DIR, settings.PIXEL_CACHE_BYTES))
 
 
 def _path(name: str) -> Path:
-    # A name comes from our own rows, but a path must never be built from anything that is not a hash.
-    if not NAME.fullmatch(name):
-        raise _missing(name)
-    root: Path = settings.PIXELS_DIR
-    return root / name[:2] / name[2:]
-
-
-def _missing(name: str) -> PixelsMissing:
-    return PixelsMissing(f"The pixels {name[:12]}… are not in the store: restore the pixel store from a backup.")
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder whose entry in its parent survives a power cut."""
-    if folder.is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """The file of a name, where the store is a folder."""
+    return LocalStore(settings.PIXELS_DIR).path(name)

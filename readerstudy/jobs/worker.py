@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
+from readerstudy.accounts.outages import Unavailable
 from readerstudy.jobs import claims, clock, dispatch
 from readerstudy.jobs.claims import Claim
 from readerstudy.jobs.models import Worker
@@ -28,6 +29,7 @@ WORKER_ID = UUID(os.environ["READERSTUDY_WORKER_ID"]) if "READERSTUDY_WORKER_ID"
 GRACE_SECONDS = 4.0
 HARD_LIMIT = 1.25
 DATABASE_GONE = (OperationalError, InterfaceError)
+AWAY_SECONDS = 3.0  # before the next job, while something that jobs need is away
 
 stopping = threading.Event()
 _idle_since = time.monotonic()
@@ -124,6 +126,11 @@ def _handle(taken: Claim) -> None:
     except DATABASE_GONE as error:
         log.warning("The database went away during %s: %s", taken.key, error)
         _settle(lambda: claims.release(taken, "the database went away while the job ran"))
+    except Unavailable as error:
+        log.warning("%s, during %s.", error.title, taken.key)
+        what = f"{error.title}"
+        _settle(lambda: claims.release(taken, what))
+        time.sleep(AWAY_SECONDS)
     except Exception as error:
         log.exception("The job %s (%s) failed.", taken.key, taken.kind)
         sentence = f"{type(error).__name__}: {error}"

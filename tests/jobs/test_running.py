@@ -9,6 +9,7 @@ import threading
 import pytest
 from django.db import OperationalError
 
+from readerstudy.cases.stores import PixelsAway
 from readerstudy.jobs import actions, claims, worker
 from readerstudy.jobs.claims import Claim, JobFailure, ShuttingDown, WorkerUnfit
 from readerstudy.jobs.models import Job
@@ -42,6 +43,10 @@ def offline(claim: Claim) -> None:
     raise OperationalError("server closed the connection")
 
 
+def bucketless(claim: Claim) -> None:
+    raise PixelsAway("the bucket does not answer")
+
+
 def late(claim: Claim) -> None:
     claim.heartbeat()
 
@@ -52,7 +57,7 @@ def told_to_stop(claim: Claim) -> None:
 
 @pytest.fixture(autouse=True)
 def handlers(settings, monkeypatch):
-    names = ("good", "refused", "broken", "stolen", "unfit", "offline", "late", "told_to_stop")
+    names = ("good", "refused", "broken", "stolen", "unfit", "offline", "bucketless", "late", "told_to_stop")
     settings.JOB_HANDLERS = {name: f"{__name__}.{name}" for name in names} | {"gone": "nowhere.handler"}
     monkeypatch.setattr(worker, "stopping", threading.Event())
     calls.clear()
@@ -122,6 +127,13 @@ def test_an_unfit_process_ends_itself_and_the_job_is_tried_again(time, monkeypat
 def test_a_database_that_goes_away_costs_no_attempt(time):
     job = outcome("offline")
     assert (job.state, job.attempts, job.interruptions) == ("queued", 0, 1)
+
+
+def test_a_store_of_images_that_goes_away_costs_no_attempt(time, monkeypatch):
+    monkeypatch.setattr(worker, "AWAY_SECONDS", 0.0)
+    job = outcome("bucketless")
+    assert (job.state, job.attempts, job.interruptions) == ("queued", 0, 1)
+    assert "store of the images" in job.reason
 
 
 def test_a_handler_past_its_time_is_tried_again(time, settings):

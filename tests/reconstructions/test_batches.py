@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from readerstudy.cases.stores import PixelsAway
 from readerstudy.jobs.claims import Claim, ShuttingDown, WorkerUnfit, claim, finish
 from readerstudy.jobs.models import Job
 from readerstudy.reconstructions import batches, tasks
@@ -72,6 +73,15 @@ def test_a_lost_gpu_ends_the_worker_and_fails_no_slice(monkeypatch: pytest.Monke
     spoil(case, 1)
     method.error = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
     with pytest.raises(WorkerUnfit, match="illegal memory access"):
+        work(case, method, monkeypatch)
+    assert list(Reconstruction.objects.values_list("slice__index", "failure")) == [(0, "")]
+
+
+def test_pixels_that_are_away_for_a_while_fail_no_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    case, method = make_case("US", slices=3), Fake(batch_size=1)
+    spoil(case, 1)
+    method.error = PixelsAway("the bucket does not answer")
+    with pytest.raises(PixelsAway):
         work(case, method, monkeypatch)
     assert list(Reconstruction.objects.values_list("slice__index", "failure")) == [(0, "")]
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 APPS = [
     "audit", "accounts", "jobs", "cases", "reconstructions", "studies", "schedules", "reading", "conduct",
-    "analytics", "demo",
+    "analytics", "operations", "demo",
 ]  # fmt: skip
 TORCH_FREE = ["inference/data", "inference/methods/register.py", "inference/physics/levels.py"]
 
