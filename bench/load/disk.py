@@ -159,7 +159,11 @@ def _scores(crowd: Crowd, disk: SmallDisk, seconds: float, told: Told) -> None:
         time.sleep(seconds)
         begun = time.monotonic()
         disk.free()
-        say(f"Scores went on after {recovery(crowd, acknowledged, begun):.1f} s")
+        try:
+            say(f"Scores went on after {recovery(crowd, acknowledged, begun):.1f} s")
+        except TimeoutError:
+            told.stopped += 1
+            say("The scores did not go on.")
     lost, duplicated, faults = crowd.lost_and_duplicated()
     told.lost += lost + duplicated + len(faults)
     told.statuses.update(sample.status for person in crowd.people for sample in person.samples)
