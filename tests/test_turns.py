@@ -92,6 +92,7 @@ def test_a_fork_does_not_share_the_turn(tmp_path: Path) -> None:
 def test_transactions_of_the_database_take_it_and_give_it_back() -> None:
     if connection.vendor != "sqlite":
         pytest.skip("turns are SQLite's")
+    connection.ensure_connection()  # a connection made anew has turns of its own
     turns = connection._turns
     assert not turns.mine
     with transaction.atomic():
