@@ -29,8 +29,7 @@ def record(chain: str, actor: str, verb: str, subject: str, data: dict[str, Any]
     """Append one entry; must run inside the transaction of the change it records."""
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("An audit entry belongs into the transaction it records.")
-    Chain.objects.get_or_create(name=chain)
-    row = Chain.objects.select_for_update().get(name=chain)
+    row = _held(chain)
     sequence = row.length + 1
     at = datetime.now(UTC).isoformat(timespec="microseconds")
     text = canonical_json(data).decode()
@@ -42,6 +41,16 @@ def record(chain: str, actor: str, verb: str, subject: str, data: dict[str, Any]
     row.length, row.head = sequence, digest
     row.save(update_fields=["length", "head"])
     return entry
+
+
+def _held(chain: str) -> Chain:
+    """The chain, made by its first entry, for this transaction alone."""
+    chains = Chain.objects.select_for_update()
+    try:
+        return chains.get(name=chain)
+    except Chain.DoesNotExist:
+        Chain.objects.get_or_create(name=chain)
+        return chains.get(name=chain)
 
 
 def entry_hash(

@@ -6,28 +6,40 @@ readers from saving a score for half a minute. Here a writer first passes the *d
 *turn* from there: who has just written finds the door taken by whoever waited.
 
 Both are advisory locks of the operating system on files beside the database; they end with the process that holds
-them. They decide who is first, never what is right: without a turn in time a writer goes on to SQLite's own lock, and
-waits or fails there as it always did.
+them. Such a lock can only be asked for again and again, so the threads of one process queue in front of it and one of
+them asks for all. Locks and queue decide who is first, never what is right: without a turn in time a writer goes on
+to SQLite's own lock, and waits or fails there as it always did.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
+from collections import defaultdict
 
 try:
     import fcntl
 except ImportError:  # a system without these locks has no turns
     fcntl = None  # type: ignore[assignment]
 
-PAUSE = 0.0005  # seconds between two tries
+PAUSES = 0.0005, 0.002  # seconds between two tries: at first, and at last
+_queues: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def _forget() -> None:
+    """A forked process has none of the threads that may hold the queue."""
+    _queues.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 class Turns:
     """One connection's place among the writers of ``database``."""
 
     def __init__(self, database: str) -> None:
-        self._paths = (f"{database}.door", f"{database}.turn")
+        self._database, self._paths = database, (f"{database}.door", f"{database}.turn")
         self._files: tuple[int, ...] = ()
         self._owner = 0
         self.mine = False
@@ -38,9 +50,15 @@ class Turns:
             return self.mine
         door, turn = self._files
         until = time.monotonic() + seconds
-        if _taken(door, until):
-            self.mine = _taken(turn, until)
-            fcntl.flock(door, fcntl.LOCK_UN)
+        queue = _queues[self._database]
+        if not queue.acquire(timeout=seconds):
+            return False
+        try:
+            if _taken(door, until):
+                self.mine = _taken(turn, until)
+                fcntl.flock(door, fcntl.LOCK_UN)
+        finally:
+            queue.release()
         return self.mine
 
     def give_back(self) -> None:
@@ -67,12 +85,14 @@ class Turns:
 
 
 def _taken(file: int, until: float) -> bool:
+    pause, longest = PAUSES
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
                 return False
-            time.sleep(PAUSE)
+            time.sleep(pause)
+            pause = min(1.5 * pause, longest)
         else:
             return True

@@ -8,13 +8,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.canonical import sha256_of
 from readerstudy.reading.actions.errors import Conflict, ReadingError
-from readerstudy.reading.actions.receiving import Stored, hold, keep, require_open, require_turn, stored_before
+from readerstudy.reading.actions.receiving import (
+    Stored,
+    hold,
+    keep,
+    own,
+    require_open,
+    require_turn,
+    scored_around,
+    stored_before,
+)
 from readerstudy.reading.models import Answer, Score
 from readerstudy.reading.queries import score_as_data
 from readerstudy.schedules.models import Presentation
@@ -53,42 +62,59 @@ class Given:
         return sha256_of({"presentation": self.presentation, "answers": self.answers, "comment": self.comment})
 
 
-@transaction.atomic
 def record_answer(user: User, given: Given) -> Stored:
     """Store one answer, acknowledged by returning; the event is a row of the study's chain.
 
     Raises ``Http404`` (not the person's presentation), ``Closed``, ``Conflict`` or ``ReadingError``.
     """
-    presentation = hold(user, given.presentation)
-    if stored_before(given.key, presentation, given.digest()):
+    presentation, digest = own(user, given.presentation), given.digest()
+    study = presentation.session.schedule.study_id
+    criteria = {c.key: c for c in Criterion.objects.filter(study_id=study)}
+    try:
+        with transaction.atomic():
+            hold(user, presentation)
+            if presentation.kind == Presentation.Kind.FIDELITY:
+                return _record_compared(user, presentation, given, digest)
+            return _record_scores(user, presentation, criteria, given, digest)
+    except IntegrityError:
+        if stored_before(given.key, presentation, digest):
+            return Stored(given.key, duplicate=True)
+        raise
+
+
+def _record_scores(
+    user: User, presentation: Presentation, criteria: Mapping[str, Criterion], given: Given, digest: str
+) -> Stored:
+    around, keys = scored_around(presentation), {c.pk: c.key for c in criteria.values()}
+    live = {keys[score.criterion_id]: score for score in around if score.presentation_id == presentation.pk}
+    # Without a live score this key has no answer here; that it has none elsewhere is the database's to say.
+    if live and stored_before(given.key, presentation, digest):
         return Stored(given.key, duplicate=True)
     require_open(presentation)
-    if presentation.kind == Presentation.Kind.FIDELITY:
-        return _record_compared(user, presentation, given)
-    study = presentation.session.schedule.study
-    criteria = {c.key: c for c in Criterion.objects.filter(study=study)}
-    checked = _check_answers(study, criteria, given)
-    live = {s.criterion.key: s for s in Score.objects.filter(presentation=presentation).select_related("criterion")}
+    checked = _check_answers(presentation.session.schedule.study, criteria, given)
     differing = {k: score_as_data(s) for k, s in live.items() if k in checked and score_as_data(s) != checked[k]}
     if differing and not given.replaces:
         raise Conflict(_("This image already has another answer: keep it, or replace it."), differing)
-    require_turn(presentation, replacing=bool(live))
+    require_turn(presentation, around)
     previous = {k: score_as_data(live[k]) for k in checked if k in live}
     data = {
         "presentation": presentation.pk, "answers": checked, "previous": previous, "comment": given.comment,
         "timing": _timing_as_data(given.timing), "viewport": dict(given.viewport),
     }  # fmt: skip
-    answer = keep(user, presentation, given.key, given.digest(), "score", data)
+    answer = keep(user, presentation, given.key, digest, "score", data)
     for key, value in checked.items():
         _write_score(presentation, criteria[key], value, given, answer, live.get(key))
     return Stored(given.key, duplicate=False)
 
 
-def _record_compared(user: User, presentation: Presentation, given: Given) -> Stored:
+def _record_compared(user: User, presentation: Presentation, given: Given, digest: str) -> Stored:
+    if stored_before(given.key, presentation, digest):
+        return Stored(given.key, duplicate=True)
+    require_open(presentation)
     if given.answers:
         raise ReadingError(_("In the comparison with the reference nothing is scored: only marks are made."))
     data = {"presentation": presentation.pk, "comment": given.comment, "timing": _timing_as_data(given.timing)}
-    keep(user, presentation, given.key, given.digest(), "compared", data)
+    keep(user, presentation, given.key, digest, "compared", data)
     return Stored(given.key, duplicate=False)
 
 

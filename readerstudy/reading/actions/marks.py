@@ -14,7 +14,16 @@ from django.utils.translation import gettext as _
 from readerstudy.accounts.models import User
 from readerstudy.audit.canonical import sha256_of
 from readerstudy.reading.actions.errors import Conflict, ReadingError
-from readerstudy.reading.actions.receiving import Stored, hold, keep, require_open, require_turn, stored_before
+from readerstudy.reading.actions.receiving import (
+    Stored,
+    hold,
+    keep,
+    own,
+    require_open,
+    require_turn,
+    scored_around,
+    stored_before,
+)
 from readerstudy.reading.models import Annotation, Answer
 from readerstudy.reading.queries import mark_as_data
 from readerstudy.schedules.models import Pane, Presentation
@@ -55,7 +64,8 @@ class Mark:
 @transaction.atomic
 def record_mark(user: User, key: UUID, presentation_id: str, mark: Mark) -> Stored:
     """Store one mark as it now is; raises as ``record_answer`` does, ``Conflict`` where it changed elsewhere."""
-    presentation = hold(user, presentation_id)
+    presentation = own(user, presentation_id)
+    hold(user, presentation)
     if not all(math.isfinite(value) for point in mark.points for value in point):
         raise ReadingError(_("A mark lies inside its image."))
     digest = sha256_of({"presentation": presentation_id, "mark": mark.as_data()})
@@ -73,7 +83,7 @@ def record_mark(user: User, key: UUID, presentation_id: str, mark: Mark) -> Stor
     if live is None and presentation.annotations.filter(deleted=False).count() >= MOST_MARKS:
         raise ReadingError(_("An image takes {most} marks at most: delete one first.").format(most=MOST_MARKS))
     if presentation.kind != Presentation.Kind.FIDELITY:
-        require_turn(presentation, replacing=presentation.scores.exists())
+        require_turn(presentation, scored_around(presentation))
     answer = keep(user, presentation, key, digest, "mark", {"presentation": presentation.pk, "mark": mark.as_data()})
     _write(live or Annotation(pk=mark.id, presentation=presentation), pane, mark, answer)
     return Stored(key, duplicate=False)

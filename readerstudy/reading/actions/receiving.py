@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.actions import record
 from readerstudy.reading.actions.errors import Closed, Paused, ReadingError
-from readerstudy.reading.models import Answer
+from readerstudy.reading.models import Answer, Score
 from readerstudy.schedules.models import Presentation, Session
 from readerstudy.studies.models import Reader, Study
 
@@ -26,24 +27,33 @@ class Stored:
     duplicate: bool
 
 
-def hold(user: User, pk: str) -> Presentation:
-    """The presentation if it is the person's own, with study and session held for this transaction; else a 404."""
-    row = (
-        Presentation.objects.select_related("session__schedule__study")
-        .filter(
-            pk=pk, session__schedule__reader__membership__user=user,
-            session__schedule__reader__state=Reader.State.ACTIVE,
-        )
-        .first()
-    )  # fmt: skip
+def own(user: User, pk: str) -> Presentation:
+    """The presentation if it is the person's own, else a 404; nothing is held."""
+    rows = Presentation.objects.select_related("session__schedule").order_by()
+    row = rows.filter(pk=pk, session__in=_sessions(user)).first()
     if row is None:
         raise Http404
-    # The study's row first, so that no answer slips past a closing; then the session's, where two tabs queue up.
-    schedule = row.session.schedule
-    schedule.study = Study.objects.select_for_update().get(pk=schedule.study_id)
-    row.session = Session.objects.select_for_update().get(pk=row.session_id)
-    row.session.schedule = schedule
     return row
+
+
+def hold(user: User, presentation: Presentation) -> None:
+    """Hold study and session for this transaction; a 404 where the presentation has ceased to be the person's own.
+
+    Every reader of a study waits here for the one before: what can be read earlier is read earlier.
+    """
+    # The study's row first, so that no answer slips past a closing; then the session's, where two tabs queue up.
+    study = Study.objects.defer("plan").select_for_update().get(pk=presentation.session.schedule.study_id)
+    held = _sessions(user).select_related("schedule").select_for_update(of=("self",))
+    session = held.filter(pk=presentation.session_id).first()
+    if session is None:
+        raise Http404
+    session.schedule.study = study
+    presentation.session = session
+
+
+def _sessions(user: User) -> QuerySet[Session]:
+    reader = Q(schedule__reader__membership__user=user, schedule__reader__state=Reader.State.ACTIVE)
+    return Session.objects.filter(reader).order_by()
 
 
 def stored_before(key: UUID, presentation: Presentation, digest: str) -> bool:
@@ -75,22 +85,33 @@ def require_open(presentation: Presentation) -> None:
         raise Closed(_("The scores of this session are final since the comparison with the reference began."))
 
 
-def require_turn(presentation: Presentation, *, replacing: bool) -> None:
+def scored_around(presentation: Presentation) -> list[Score]:
+    """The live scores of this image, of the one before and of all later ones of the session, as far as there are any.
+
+    Those bear their presentations.
+    """
+    near = Score.objects.filter(
+        presentation__session_id=presentation.session_id, presentation__position__gte=presentation.position - 1
+    )
+    return list(near.select_related("presentation"))
+
+
+def require_turn(presentation: Presentation, around: Sequence[Score]) -> None:
     """Forward one image at a time; back as far as the protocol says, never past another version of the slice."""
-    session = presentation.session
-    scored = Presentation.objects.filter(session=session, scores__isnull=False)
-    last: int | None = scored.aggregate(last=Max("position"))["last"]
-    if not replacing:
-        if last is not None and presentation.position > last + 1:
+    if all(score.presentation_id != presentation.pk for score in around):
+        if around or presentation.position == 0:
+            return
+        if Score.objects.filter(presentation__session_id=presentation.session_id).exists():
             raise ReadingError(_("Images are scored in their order: an earlier answer has not arrived yet."))
-        if last is None and presentation.position != 0:
-            raise ReadingError(_("Images are scored in their order: start with the first."))
-        return
-    back = session.schedule.study.protocol["display"]["back"]
-    if last is not None and presentation.position <= last - max(back, 1):
+        raise ReadingError(_("Images are scored in their order: start with the first."))
+    back = presentation.session.schedule.study.protocol["display"]["back"]
+    if presentation.position <= max(score.presentation.position for score in around) - max(back, 1):
         raise Closed(_("This image lies too far back to be changed."))
-    later = scored.filter(position__gt=presentation.position, study_slice_id=presentation.study_slice_id)
-    if later.exists():
+    if any(
+        score.presentation.position > presentation.position
+        and score.presentation.study_slice_id == presentation.study_slice_id
+        for score in around
+    ):
         raise Closed(_("Another version of this image has been scored since: this answer stays."))
 
 
