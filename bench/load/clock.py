@@ -102,7 +102,7 @@ def set_clock(folder: Path, place: Place, full: bool) -> dict[str, Figure]:
         here.renew_tool()
         crowd = here.opened(4, 300 if full else 100, 32, "--workers", "2")
         here.ask("request", 200, 96, ["degraded", "tv_recon"])
-        watch = Watch(crowd.url, here.ask("pages", crowd.study), {})
+        watch = Watch(crowd.url, here.ask("pages", crowd.studies[0]), {})
         _sign_in(here, crowd, watch)
         before = sorted(here.processes("celery")), sorted(here.processes("gunicorn"))
         with answering(crowd.people, 0.6) as acknowledged, watch.looking():
@@ -138,7 +138,7 @@ def _step(
 def _sign_in(here: Site, crowd: Crowd, watch: Watch) -> None:
     """A day later every session is over: readers and coordinator sign in anew, by the clock of now."""
     here.renew_tool()
-    found = here.ask("cookies", crowd.study)
+    found = here.ask("cookies", crowd.studies[0])
     for person, cookie in zip(crowd.people, found["readers"], strict=True):
         person.cookie = cookie
     watch.cookies = {"reader": found["readers"][0], "coordinator": found["coordinator"]}
@@ -151,7 +151,7 @@ def _done(here: Site, name: str) -> bool:
 def _answers(here: Site, crowd: Crowd) -> list[str]:
     """Lost and double answers, what ``verify_study`` says, and answers of a reader that changed their order."""
     lost, duplicated, _ = crowd.lost_and_duplicated()
-    found = here.ask("verify", crowd.study)
+    found = here.ask("verify", crowd.studies[0])
     wrong: list[str] = [f"an answer was lost ({lost}) or doubled ({duplicated})"] * (lost + duplicated)
     wrong += found["faults"]
     place = {key: number for number, key in enumerate(found["keys"])}

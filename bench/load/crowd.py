@@ -109,11 +109,11 @@ class Person:
 
 @dataclass
 class Crowd:
-    """The running product with an opened study and its readers."""
+    """The running product with opened studies and their readers."""
 
     installation: LoadRoom
     url: str
-    study: str
+    studies: list[str]
     people: list[Person]
 
     def run(self, act: Callable[[Person, float], None], every: float, seconds: float, people: int = 0) -> list[Sample]:
@@ -134,17 +134,17 @@ class Crowd:
     def lost_and_duplicated(self) -> tuple[int, int, list[str]]:
         """Acknowledged answers without their event, events beyond one per key, and faults of the chain."""
         self.installation.renew_tool()
-        found = self.installation.ask("scores", self.study)
-        keys = found["keys"]
+        found = [self.installation.ask("scores", study) for study in self.studies]
+        keys = [key for one in found for key in one["keys"]]
         acknowledged = {key for person in self.people for key in person.acknowledged}
         last = {value[0]: value[1] for person in self.people for value in person.acknowledged.values()}
         live: dict[str, list[int]] = {}
-        for presentation, value in found["live"]:
+        for presentation, value in (row for one in found for row in one["live"]):
             live.setdefault(presentation, []).append(value)
         lost = len(acknowledged - set(keys))
         lost += sum(1 for presentation in last if not live.get(presentation))
         duplicated = len(keys) - len(set(keys)) + sum(len(values) - 1 for values in live.values())
-        return lost, duplicated, found["faults"]
+        return lost, duplicated, [fault for one in found for fault in one["faults"]]
 
 
 def _paced(person: Person, act: Callable[[Person, float], None], first: float, every: float, end: float) -> None:
@@ -161,7 +161,7 @@ def crowd(
 ) -> Iterator[Crowd]:
     """An installation of its own in ``folder`` (on its own new database of the server, if one is named)."""
     folder.mkdir(exist_ok=True)
-    say(f"Opening a study for {readers} readers, {slices} slices x 4 arms ...")
+    say(f"Opening studies for {readers} readers, {slices} slices x 4 arms ...")
     if database:
         with own_database(database) as url:
             yield from _crowd(LoadRoom(folder, url, broker), readers, slices, side, up)
@@ -177,7 +177,7 @@ def _crowd(installation: LoadRoom, readers: int, slices: int, side: int, up: tup
         installation.up(*(up or ("--no-worker",)))
         url = installation.url().replace("localhost", "127.0.0.1")
         people = [Person(url, row["cookie"], row["shown"]) for row in made["readers"]]
-        yield Crowd(installation, url, made["study"], people)
+        yield Crowd(installation, url, made["studies"], people)
     finally:
         next(ending, None)
 

@@ -66,11 +66,11 @@ def many_readers(folder: Path, place: Place, full: bool) -> dict[str, Figure]:
     seconds = 300.0 if full else 60.0
     with crowd(folder, 210, 20, 512, place.database, place.broker) as here:
         looking, scoring = here.people[10:], here.people[:10]
-        scorers = Crowd(here.installation, here.url, here.study, scoring)
+        scorers = Crowd(here.installation, here.url, here.studies, scoring)
         scores: list[Sample] = []
         beside = threading.Thread(target=lambda: scores.extend(scorers.run(Person.score, 1.0, seconds)))
         beside.start()
-        samples = Crowd(here.installation, here.url, here.study, looking).run(Person.look, 6.0, seconds)
+        samples = Crowd(here.installation, here.url, here.studies, looking).run(Person.look, 6.0, seconds)
         beside.join()
         _said("200 readers, one slice per 6 s", samples)
         _said("scores beside it", scores)

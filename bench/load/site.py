@@ -34,7 +34,8 @@ class Site(LoadRoom):
         made = self.ask("crowd", readers, slices, side)
         self.up(*up)
         url = self.url()
-        return Crowd(self, url, made["study"], [Person(url, row["cookie"], row["shown"]) for row in made["readers"]])
+        people = [Person(url, row["cookie"], row["shown"]) for row in made["readers"]]
+        return Crowd(self, url, made["studies"], people)
 
 
 @contextmanager

@@ -16,18 +16,29 @@ import django
 from bench.room import tool as room
 
 ROWS_PER_TRANSACTION = 8
+READERS_PER_STUDY = 70  # a protocol takes 100 at most
 
 
 def open_crowd(readers: int, slices: int, side: int) -> dict[str, Any]:
-    """An opened study, every first session started; a browser's cookie and the presentations of each reader."""
+    """Opened studies for so many readers, every first session started; each reader's cookie and presentations."""
+    for first in range(0, slices, room.SLICES_PER_CASE):
+        room.add_case(range(first, min(slices, first + room.SLICES_PER_CASE)), side)
+    studies: list[str] = []
+    people: list[dict[str, Any]] = []
+    while len(people) < readers:
+        study, found = _open_study(min(READERS_PER_STUDY, readers - len(people)), slices)
+        studies.append(study)
+        people += found
+    return {"studies": studies, "readers": people}
+
+
+def _open_study(readers: int, slices: int) -> tuple[str, list[dict[str, Any]]]:
     from readerstudy.conduct.actions import open_study
     from readerstudy.reading.actions import start_session
     from readerstudy.schedules.models import Session
     from readerstudy.studies.actions import add_member, create_study
     from tests.factories import make_protocol, make_user
 
-    for first in range(0, slices, room.SLICES_PER_CASE):
-        room.add_case(range(first, min(slices, first + room.SLICES_PER_CASE)), side)
     protocol = make_protocol(
         study={"title": "Load", "seed": 7}, slices={"number": slices}, sessions={"number": 1},
         design={"readers": readers, "reserves": 0, "minimum_gap": 2},
@@ -43,7 +54,7 @@ def open_crowd(readers: int, slices: int, side: int) -> dict[str, Any]:
         start_session(person, session)
         shown = session.presentations.order_by("position").values_list("pk", flat=True)
         found.append({"cookie": cookie_of(person), "shown": [str(pk) for pk in shown]})
-    return {"study": str(study.pk), "readers": found}
+    return str(study.pk), found
 
 
 def open_desk() -> dict[str, Any]:
