@@ -80,6 +80,7 @@ def web_server(folder: Path, place: Place, full: bool) -> dict[str, Figure]:
                 time.sleep(chance.uniform(*PAUSE))
                 begun = time.monotonic()
                 here.installation.kill("gunicorn")
+                time.sleep(0.3)  # until what was sent before has been received, and counts no more
                 recoveries.append(recovery(here, acknowledged, begun))
                 if number % 10 == 9:
                     say(f"{number + 1} of {kills} kills")

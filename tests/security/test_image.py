@@ -48,7 +48,7 @@ def test_what_is_copied_exists_and_is_let_in_and_secrets_are_not() -> None:
 
 def test_the_image_runs_as_nobody_special_and_holds_no_secret() -> None:
     first, *others = said("FROM")
-    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm(@sha256:[0-9a-f]{64})? AS base", first)
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-trixie(@sha256:[0-9a-f]{64})? AS base", first)
     assert all(other.split()[0] == "base" for other in others)
     assert said("USER")[-1] == f"{USER}:{USER}" and instructions()[-1][0] == "ENTRYPOINT"
     assert json.loads(said("ENTRYPOINT")[-1])[0] == "gunicorn" and "CMD" in said("HEALTHCHECK")[0]

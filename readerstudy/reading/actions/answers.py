@@ -21,7 +21,7 @@ from readerstudy.reading.actions.receiving import (
     own,
     require_open,
     require_turn,
-    scored_around,
+    scored_near,
     stored_before,
 )
 from readerstudy.reading.models import Answer, Score
@@ -85,8 +85,8 @@ def record_answer(user: User, given: Given) -> Stored:
 def _record_scores(
     user: User, presentation: Presentation, criteria: Mapping[str, Criterion], given: Given, digest: str
 ) -> Stored:
-    around, keys = scored_around(presentation), {c.pk: c.key for c in criteria.values()}
-    live = {keys[score.criterion_id]: score for score in around if score.presentation_id == presentation.pk}
+    near, keys = scored_near(presentation), {c.pk: c.key for c in criteria.values()}
+    live = {keys[score.criterion_id]: score for score in near if score.presentation_id == presentation.pk}
     # Without a live score this key has no answer here; that it has none elsewhere is the database's to say.
     if live and stored_before(given.key, presentation, digest):
         return Stored(given.key, duplicate=True)
@@ -95,7 +95,7 @@ def _record_scores(
     differing = {k: score_as_data(s) for k, s in live.items() if k in checked and score_as_data(s) != checked[k]}
     if differing and not given.replaces:
         raise Conflict(_("This image already has another answer: keep it, or replace it."), differing)
-    require_turn(presentation, around)
+    require_turn(presentation, near)
     previous = {k: score_as_data(live[k]) for k in checked if k in live}
     data = {
         "presentation": presentation.pk, "answers": checked, "previous": previous, "comment": given.comment,

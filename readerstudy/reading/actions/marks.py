@@ -21,7 +21,7 @@ from readerstudy.reading.actions.receiving import (
     own,
     require_open,
     require_turn,
-    scored_around,
+    scored_near,
     stored_before,
 )
 from readerstudy.reading.models import Annotation, Answer
@@ -83,7 +83,7 @@ def record_mark(user: User, key: UUID, presentation_id: str, mark: Mark) -> Stor
     if live is None and presentation.annotations.filter(deleted=False).count() >= MOST_MARKS:
         raise ReadingError(_("An image takes {most} marks at most: delete one first.").format(most=MOST_MARKS))
     if presentation.kind != Presentation.Kind.FIDELITY:
-        require_turn(presentation, scored_around(presentation))
+        require_turn(presentation, scored_near(presentation))
     answer = keep(user, presentation, key, digest, "mark", {"presentation": presentation.pk, "mark": mark.as_data()})
     _write(live or Annotation(pk=mark.id, presentation=presentation), pane, mark, answer)
     return Stored(key, duplicate=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404
 from django.utils.translation import gettext as _
 
@@ -29,8 +29,8 @@ class Stored:
 
 def own(user: User, pk: str) -> Presentation:
     """The presentation if it is the person's own, else a 404; nothing is held."""
-    rows = Presentation.objects.select_related("session__schedule").order_by()
-    row = rows.filter(pk=pk, session__in=_sessions(user)).first()
+    mine = _active(user, "session__schedule__reader__")
+    row = Presentation.objects.select_related("session__schedule").filter(mine, pk=pk).order_by().first()
     if row is None:
         raise Http404
     return row
@@ -43,17 +43,17 @@ def hold(user: User, presentation: Presentation) -> None:
     """
     # The study's row first, so that no answer slips past a closing; then the session's, where two tabs queue up.
     study = Study.objects.defer("plan").select_for_update().get(pk=presentation.session.schedule.study_id)
-    held = _sessions(user).select_related("schedule").select_for_update(of=("self",))
-    session = held.filter(pk=presentation.session_id).first()
+    held = Session.objects.select_related("schedule").select_for_update(of=("self",))
+    session = held.filter(_active(user, "schedule__reader__"), pk=presentation.session_id).order_by().first()
     if session is None:
         raise Http404
     session.schedule.study = study
     presentation.session = session
 
 
-def _sessions(user: User) -> QuerySet[Session]:
-    reader = Q(schedule__reader__membership__user=user, schedule__reader__state=Reader.State.ACTIVE)
-    return Session.objects.filter(reader).order_by()
+def _active(user: User, reader: str) -> Q:
+    """That the reader at the end of a path is this person and has not been withdrawn."""
+    return Q(**{f"{reader}membership__user": user, f"{reader}state": Reader.State.ACTIVE})
 
 
 def stored_before(key: UUID, presentation: Presentation, digest: str) -> bool:
@@ -85,33 +85,30 @@ def require_open(presentation: Presentation) -> None:
         raise Closed(_("The scores of this session are final since the comparison with the reference began."))
 
 
-def scored_around(presentation: Presentation) -> list[Score]:
-    """The live scores of this image, of the one before and of all later ones of the session, as far as there are any.
-
-    Those bear their presentations.
-    """
-    near = Score.objects.filter(
-        presentation__session_id=presentation.session_id, presentation__position__gte=presentation.position - 1
+def scored_near(presentation: Presentation) -> list[Score]:
+    """The live scores of this image and of the one before it."""
+    first, last = presentation.position - 1, presentation.position
+    return list(
+        Score.objects.filter(
+            presentation__session_id=presentation.session_id, presentation__position__range=(first, last)
+        )
     )
-    return list(near.select_related("presentation"))
 
 
-def require_turn(presentation: Presentation, around: Sequence[Score]) -> None:
+def require_turn(presentation: Presentation, near: Sequence[Score]) -> None:
     """Forward one image at a time; back as far as the protocol says, never past another version of the slice."""
-    if all(score.presentation_id != presentation.pk for score in around):
-        if around or presentation.position == 0:
+    scored = Presentation.objects.filter(session_id=presentation.session_id, scores__isnull=False)
+    if all(score.presentation_id != presentation.pk for score in near):
+        if near or presentation.position == 0:
             return
-        if Score.objects.filter(presentation__session_id=presentation.session_id).exists():
+        if scored.exists():
             raise ReadingError(_("Images are scored in their order: an earlier answer has not arrived yet."))
         raise ReadingError(_("Images are scored in their order: start with the first."))
-    back = presentation.session.schedule.study.protocol["display"]["back"]
-    if presentation.position <= max(score.presentation.position for score in around) - max(back, 1):
+    back = max(presentation.session.schedule.study.protocol["display"]["back"], 1)
+    if scored.filter(position__gte=presentation.position + back).exists():
         raise Closed(_("This image lies too far back to be changed."))
-    if any(
-        score.presentation.position > presentation.position
-        and score.presentation.study_slice_id == presentation.study_slice_id
-        for score in around
-    ):
+    later = scored.filter(position__gt=presentation.position, study_slice_id=presentation.study_slice_id)
+    if later.exists():
         raise Closed(_("Another version of this image has been scored since: this answer stays."))
 
 
