@@ -155,7 +155,8 @@ def _event(message: dict[str, Any], out: Path, state: _State) -> Iterator[FileRe
         finally:
             stored.unlink(missing_ok=True)
     elif kind == "failed":
-        raise ReaderStoppedError(message["reason"])
+        reason = message["reason"]
+        raise ReaderStoppedError(reason) from OSError(message["errno"], reason)
     elif kind == "end":
         state.ended = True
 

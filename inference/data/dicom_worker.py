@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     events = _own_stdout()
     try:
         _stream(options, events)
-    except OSError:  # no file of the import is to blame for a full disk
-        _write(events, {"event": "failed", "reason": SCRATCH_FULL})
+    except OSError as error:  # no file of the import is to blame for a full disk
+        _write(events, {"event": "failed", "reason": SCRATCH_FULL, "errno": error.errno})
         return 1
     return 0
 

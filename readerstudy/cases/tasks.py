@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from inference.data.dicom_types import FileReport, Progress
+from readerstudy.accounts.outages import outage_of
 from readerstudy.cases import upload_files
 from readerstudy.cases.actions import CaseError, begin_import, fill_import
 from readerstudy.cases.models import Import, Upload
@@ -26,6 +27,8 @@ def import_upload(claim: Claim) -> None:
     except FileNotFoundError as error:
         raise _failed(claim, upload, NOT_HERE) from error
     except CaseError as error:
+        if outage_of(error):  # a full disk: the job waits for room
+            raise
         raise _failed(claim, upload, str(error)) from error
     with claim.fenced():
         _change(upload, Upload.State.DONE)

@@ -89,7 +89,9 @@ class Claim:
         as often as they like, and one that kills them at the same unit is still stopped.
         """
         further = self.held().filter(progress__lt=done)
-        if not further.update(lease_expires_at=clock.now() + lease_length(), progress=done, attempts=1):
+        if not further.update(
+            lease_expires_at=clock.now() + lease_length(), progress=done, attempts=1, interruptions=0
+        ):
             self.renew()
         self._check()
 
@@ -192,18 +194,22 @@ def fail(held: Claim, reason: str, retry: bool) -> None:
         raise LostLease(f"The job {held.key} is no longer held by this worker.")
 
 
-def release(held: Claim, reason: str = "") -> bool:
+def release(held: Claim, outage: str = "") -> bool:
     """Give the job back without counting the attempt; False when it was no longer held.
 
-    A job given back ``MAX_INTERRUPTIONS`` times starts to count, so that nothing can go round for ever.
+    ``outage`` says what jobs need and is away: the job waits, longer each time, until it is back. Without one, a job
+    given back ``MAX_INTERRUPTIONS`` times starts to count, so that nothing can go round for ever.
     """
     now = clock.now()
-    changes: dict[str, Any] = {"due_at": now + timedelta(seconds=1), "reason": reason} if reason else {}
+    changes: dict[str, Any] = {}
     with transaction.atomic():
         _row_of(held.worker).update(current=None)
-        counted = held.held().filter(interruptions__gte=MAX_INTERRUPTIONS).exists()
-        if not counted:
-            changes |= {"attempts": F("attempts") - 1, "interruptions": F("interruptions") + 1}
+        before = held.held().values_list("interruptions", flat=True).first() or 0
+        if outage:
+            pause = min(timedelta(seconds=2 ** min(before, 10)), LONGEST_BACKOFF)
+            changes |= {"due_at": now + pause, "reason": outage}
+        if outage or before < MAX_INTERRUPTIONS:
+            changes |= {"attempts": F("attempts") - 1, "interruptions": min(before + 1, MAX_INTERRUPTIONS)}
         changed = _requeue(held, now, **changes)
         dispatch.wake_workers(held.queue)
     return bool(changed)

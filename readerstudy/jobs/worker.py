@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from readerstudy.accounts.outages import Unavailable
+from readerstudy.accounts.outages import outage_of
 from readerstudy.jobs import claims, clock, dispatch
 from readerstudy.jobs.claims import Claim
 from readerstudy.jobs.models import Worker
@@ -126,12 +126,12 @@ def _handle(taken: Claim) -> None:
     except DATABASE_GONE as error:
         log.warning("The database went away during %s: %s", taken.key, error)
         _settle(lambda: claims.release(taken, "the database went away while the job ran"))
-    except Unavailable as error:
-        log.warning("%s, during %s.", error.title, taken.key)
-        what = f"{error.title}"
-        _settle(lambda: claims.release(taken, what))
-        time.sleep(AWAY_SECONDS)
     except Exception as error:
+        if outage := outage_of(error):
+            log.warning("%s, during %s: %s", outage.title, taken.key, error)
+            _settle(lambda: claims.release(taken, outage.title))
+            time.sleep(AWAY_SECONDS)
+            return
         log.exception("The job %s (%s) failed.", taken.key, taken.kind)
         sentence = f"{type(error).__name__}: {error}"
         _settle(lambda: claims.fail(taken, sentence, retry=True))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from inference.methods.base import BatchedMethod, Measurement, Method, UncertainMethod
 from inference.methods.batching import free_memory, is_device_lost, is_out_of_memory
-from readerstudy.accounts.outages import Unavailable
+from readerstudy.accounts.outages import outage_of
 from readerstudy.cases.models import Slice
 from readerstudy.jobs.claims import WorkerUnfit
 
@@ -94,9 +94,9 @@ def _attempt(
         torch.cuda.reset_peak_memory_stats()
     try:
         outcomes = _run(method, part, prepare)
-    except Unavailable:  # no fault of a slice: the job goes back to the queue
-        raise
     except Exception as error:
+        if outage_of(error):  # no fault of a slice: the job goes back to the queue
+            raise
         if is_device_lost(error):
             raise WorkerUnfit(f"The GPU can't be used by this worker any more: {error}") from error
         log.warning("A batch of %d slices failed: %s", len(part), type(error).__name__)

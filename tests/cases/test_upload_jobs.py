@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -195,6 +196,28 @@ def test_a_reader_that_stops_fails_the_upload_with_its_sentence(
     assert (now["state"], "memory limit" in now["reason"]) == ("failed", True)
     assert Job.objects.get().state == "failed"
     finish(desk, upload)
+    worker.run(taken())
+    assert (status(desk, upload)["state"], Import.objects.get().accepted) == ("done", 3)
+
+
+def test_a_reader_that_finds_a_full_disk_lets_the_upload_wait_for_room(
+    desk: Client, source: Source, scans: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = sent(desk, scans, source)
+    finish(desk, upload)
+
+    def full(*_: Any, **__: Any) -> Iterator[Any]:
+        raise ReaderStoppedError("The scratch folder cannot be written.") from OSError(errno.ENOSPC, "full")
+        yield
+
+    monkeypatch.setattr(worker, "AWAY_SECONDS", 0.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(actions, "read_in_child", full)
+        worker.run(taken())
+    job = Job.objects.get()
+    assert (job.state, job.attempts, job.reason) == ("queued", 0, "The disk of this installation is full")
+    assert status(desk, upload)["state"] in {"waiting", "importing"}
+    Job.objects.update(due_at=None)
     worker.run(taken())
     assert (status(desk, upload)["state"], Import.objects.get().accepted) == ("done", 3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -47,6 +48,10 @@ def bucketless(claim: Claim) -> None:
     raise PixelsAway("the bucket does not answer")
 
 
+def diskless(claim: Claim) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def late(claim: Claim) -> None:
     claim.heartbeat()
 
@@ -57,7 +62,18 @@ def told_to_stop(claim: Claim) -> None:
 
 @pytest.fixture(autouse=True)
 def handlers(settings, monkeypatch):
-    names = ("good", "refused", "broken", "stolen", "unfit", "offline", "bucketless", "late", "told_to_stop")
+    names = (
+        "good",
+        "refused",
+        "broken",
+        "stolen",
+        "unfit",
+        "offline",
+        "bucketless",
+        "diskless",
+        "late",
+        "told_to_stop",
+    )
     settings.JOB_HANDLERS = {name: f"{__name__}.{name}" for name in names} | {"gone": "nowhere.handler"}
     monkeypatch.setattr(worker, "stopping", threading.Event())
     calls.clear()
@@ -134,6 +150,21 @@ def test_a_store_of_images_that_goes_away_costs_no_attempt(time, monkeypatch):
     job = outcome("bucketless")
     assert (job.state, job.attempts, job.interruptions) == ("queued", 0, 1)
     assert "store of the images" in job.reason
+
+
+def test_a_full_disk_costs_no_attempt_and_is_waited_for_longer_each_time(time, monkeypatch):
+    monkeypatch.setattr(worker, "AWAY_SECONDS", 0.0)
+    actions.submit("diskless", "diskless", {})
+    pauses = []
+    for _ in range(claims.MAX_INTERRUPTIONS + 3):
+        worker.work("cpu")
+        job = Job.objects.get()
+        assert (job.state, job.attempts) == ("queued", 0)
+        assert job.reason == "The disk of this installation is full"
+        assert job.due_at is not None
+        pauses.append((job.due_at - time.wall).total_seconds())
+        time.run(pauses[-1])
+    assert pauses[:8] == [1, 2, 4, 8, 16, 32, 60, 60] and pauses[-1] == 60
 
 
 def test_a_handler_past_its_time_is_tried_again(time, settings):
