@@ -7,46 +7,21 @@ READERSTUDY_TEST_DATABASE_URL and READERSTUDY_TEST_BROKER_URL name; without them
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
-from bench.load import clock, contract, disk, hostile, interleavings, kills, leaks, paced, soak
+from bench.load.rows import ROWS, Servers, measured
 from bench.report import Figure, main
 from bench.room.world import say
 
-
-@dataclass
-class Servers:
-    """Where a row runs: the name in its figures, and the servers' addresses."""
-
-    name: str
-    database: str = ""
-    broker: str = ""
-
-
-ROWS: dict[int, Callable[[Path, Servers, bool], dict[str, Figure]]] = {
-    1: paced.steady,
-    2: paced.burst,
-    3: paced.many_readers,
-    4: kills.web_server,
-    5: kills.database_and_broker,
-    6: kills.worker,
-    7: disk.full_disk,
-    8: clock.set_clock,
-    9: interleavings.interleavings,
-    10: hostile.uploads,
-    11: contract.every_operation,
-    12: leaks.leaks,
-    13: soak.soak,
-}
+# Rows in which nothing is timed to the millisecond: both places at once, or the whole takes an hour.
+TOGETHER = {6, 7, 8, 9, 10, 11, 13}
 
 
 def run() -> dict[str, Figure]:
     """Every figure, its name ending with the database it was measured on."""
     wanted = [int(number) for number in os.environ.get("ONLY", "").split(",") if number.strip()] or list(ROWS)
-    full = os.environ.get("FULL", "") == "1"
     places = [Servers("sqlite")]
     if database := os.environ.get("READERSTUDY_TEST_DATABASE_URL", ""):
         places.append(Servers("postgresql", database, os.environ.get("READERSTUDY_TEST_BROKER_URL", "")))
@@ -56,11 +31,11 @@ def run() -> dict[str, Figure]:
     for number in wanted:
         if number not in ROWS:
             raise SystemExit(f"There is no row {number}: choose from {', '.join(map(str, ROWS))}.")
-        for place in places:
-            say(f"Row {number} on {place.name} ...")
-            with tempfile.TemporaryDirectory(prefix="readerstudy-bench-") as folder:
-                found = ROWS[number](Path(folder), place, full)
-            figures |= {f"{name}_{place.name}": figure for name, figure in found.items()}
+        begun = time.monotonic()
+        with ProcessPoolExecutor(len(places) if number in TOGETHER else 1, get_context("spawn")) as pool:
+            for found in pool.map(measured, [number] * len(places), places):
+                figures |= found
+        say(f"Row {number} took {time.monotonic() - begun:.0f} s.")
     return figures
 
 

@@ -17,9 +17,11 @@ from urllib.parse import urlencode, urlsplit
 
 from tests.faults.conftest import Installation, left_clean
 
+speaker = ""  # before every sentence of a process that measures beside another
+
 
 def say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    print(f"{speaker}{sentence}", file=sys.stderr, flush=True)
 
 
 class Room(Installation):
