@@ -1,4 +1,4 @@
-# Every target makes its own set-up first: .venv with everything that is pinned in requirements.lock.
+# Every target makes its own set-up first: .venv with what requirements.lock and .torch pin.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
 PORT ?= 8000
@@ -12,10 +12,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 setup: .venv/ready
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock requirements.torch pyproject.toml
 	@test -x $(VENV)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the pinned packages into .venv ..."
-	@$(VENV)/pip install --quiet --requirement requirements.lock
+	@$(VENV)/pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	@$(VENV)/pip install --quiet --requirement requirements.torch
 	@$(VENV)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch .venv/ready
 
@@ -44,11 +45,12 @@ screenshots: setup ## the pictures in docs/screenshots, from the running demo
 
 image-steps: setup ## the image's steps by hand, where there is no container engine
 	@rm -rf var/image && mkdir -p var/image/source
-	@cp pyproject.toml requirements.lock README.md LICENSE NOTICE var/image/source
+	@cp pyproject.toml requirements.lock README.md LICENSE NOTICE docker/check_hashes.py var/image/source
 	@$(PYTHON) -m venv var/image/venv
 	@echo "Collecting and installing the image's packages in var/image ..."
-	@cd var/image/source && ../venv/bin/pip wheel --quiet --wheel-dir ../wheels --constraint requirements.lock \
-		".[postgres,redis,s3,fastmri]"
+	@cd var/image/source && ../venv/bin/python check_hashes.py --pins requirements.lock > pins.txt \
+		&& ../venv/bin/pip wheel --quiet --wheel-dir ../wheels --constraint pins.txt ".[postgres,redis,s3,fastmri]" \
+		&& ../venv/bin/python check_hashes.py requirements.lock ../wheels
 	@var/image/venv/bin/pip install --quiet --no-index --no-deps var/image/wheels/*.whl
 	@var/image/venv/bin/python docker/check_device.py $$(var/image/venv/bin/python -c \
 		"import torch; print('cuda' if torch.version.cuda else 'cpu')")
@@ -56,10 +58,13 @@ image-steps: setup ## the image's steps by hand, where there is no container eng
 		tests/security/test_image_starts.py
 
 lock: ## pin again what pyproject.toml asks for
-	@rm -rf var/lock && $(PYTHON) -m venv var/lock
-	@var/lock/bin/pip install --quiet setuptools --editable ".[test]"
-	@{ echo "# Made by make lock from pyproject.toml; torch 2.13.0 is the build that this machine's index offers."; \
-		var/lock/bin/pip freeze --all --exclude-editable | grep -v '^pip=' | sed 's/+cpu$$//'; } > requirements.lock
+	@rm -rf var/lock && mkdir -p var/lock
+	@$(PYTHON) -m venv var/lock/product && $(PYTHON) -m venv var/lock/tools
+	@var/lock/tools/bin/pip install --quiet uv
+	@var/lock/product/bin/pip install --quiet setuptools --editable ".[test]"
+	@var/lock/product/bin/pip freeze --all --exclude-editable | grep -v '^pip=\|^torch=' > var/lock/pins
+	@{ head -n 1 requirements.lock; var/lock/tools/bin/uv pip compile --quiet --no-deps --generate-hashes --no-header \
+		--no-annotate var/lock/pins; } > var/lock/new && mv var/lock/new requirements.lock
 
 var/audit/ready:
 	@$(PYTHON) -m venv var/audit
@@ -71,4 +76,4 @@ sbom: setup var/audit/ready ## what is installed, with versions and licences: va
 	@echo "var/sbom.json lists the installed packages."
 
 audit: setup var/audit/ready ## known vulnerabilities of the pinned packages, as far as the index knows any
-	@var/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
+	@var/audit/bin/pip-audit --requirement requirements.lock --requirement requirements.torch --no-deps --disable-pip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -64,3 +65,28 @@ def test_the_set_up_passes_its_linters() -> None:
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_wheels_that_the_lock_does_not_name_by_hash_stop_the_build(tmp_path: Path) -> None:
+    def check() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, DOCKER / "check_hashes.py", tmp_path / "lock", tmp_path / "wheels"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    (tmp_path / "wheels").mkdir()
+    wheel = tmp_path / "wheels" / "Some_thing-1.2-py3-none-any.whl"
+    wheel.write_bytes(b"as it was")
+    digest = hashlib.sha256(b"as it was").hexdigest()
+    (tmp_path / "lock").write_text(
+        f"other==1 \\\n    --hash=sha256:{'0' * 64}\nsome-thing==1.2 \\\n    --hash=sha256:{digest}\n"
+    )
+    assert (check().returncode, check().stdout) == (0, "1 wheels; not in the lock: none\n")
+    wheel.write_bytes(b"as it is not")
+    assert check().returncode == 1 and wheel.name in check().stdout
+    (tmp_path / "lock").write_text(f"other==1 \\\n    --hash=sha256:{'0' * 64}\n")
+    assert (check().returncode, check().stdout) == (0, f"1 wheels; not in the lock: {wheel.name}\n")
+
+
+def test_every_package_of_the_lock_has_a_hash() -> None:
+    pins = (ROOT / "requirements.lock").read_text().split("\n\n")[0].splitlines()
+    names = [line for line in pins if "==" in line]
+    assert len(names) > 100 and all(line.endswith("\\") for line in names)
