@@ -1,7 +1,7 @@
 """While the image is built: every wheel that the lock pins is one of the files that it names by hash.
 
-pip checks hashes only where every package has one, and torch's build depends on the device. So the wheels are collected by
-version (``--pins LOCK`` prints the pins alone) and checked afterwards (``LOCK WHEELS``).
+pip checks hashes only where every package has one, and torch's build depends on the device. So the wheels are collected
+by version (``--pins LOCK`` prints the pins alone) and checked afterwards (``LOCK WHEELS``).
 """
 
 from __future__ import annotations
