@@ -148,6 +148,23 @@ def weights_sha256(key: str) -> str:
     return "" if path is None else file_sha256(path)
 
 
+def weights_trouble(key: str) -> str:
+    """Why a method can't be used on this installation, in one sentence; "" where it has what it needs."""
+    path = weights_path(key)
+    if path is None:
+        return ""
+    if not path.is_file():
+        return f"{_entry(key).title} has no weights here: copy {path.name} and its card into {path.parent.name}."
+    try:
+        card_patients(path)
+    except FileNotFoundError as error:
+        return str(error)
+    except (OSError, ValueError, KeyError, TypeError):
+        card = path.with_suffix(".json").name
+        return f"The card {card} of {_entry(key).title} can't be read: make it again with `python -m inference card`."
+    return ""
+
+
 def training_patients(key: str) -> frozenset[str]:
     """Source ids of every patient the weights were trained or selected on, from the machine-readable card."""
     path = weights_path(key)

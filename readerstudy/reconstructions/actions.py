@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from inference.data.dicom_types import training_source_ids
-from inference.methods.register import METHODS, training_patients, validate_settings, weights_sha256
+from inference.methods.register import METHODS, training_patients, validate_settings, weights_sha256, weights_trouble
 from inference.physics.degrade import PHYSICS_PARAMETERS, physics_version
 from inference.physics.levels import validate_level
 from readerstudy.accounts.models import User
@@ -74,6 +74,8 @@ def plan_runs(cases: Iterable[Case], methods: Sequence[str], levels: Levels) -> 
     for method in methods:
         if method not in METHODS:
             raise RunError(f"There is no method {method!r}: choose one of {', '.join(METHODS)}.")
+        if trouble := weights_trouble(method):
+            raise RunError(trouble)
     trained = {method: training_hashes(method) for method in methods}
     wanted, refused = [], []
     for case in cases:

@@ -12,7 +12,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
-from inference.methods.register import METHODS, MethodEntry, validate_settings, weights_sha256
+from inference.methods.register import METHODS, MethodEntry, validate_settings, weights_sha256, weights_trouble
 from inference.physics.levels import LEVELS, validate_level
 from readerstudy.cases.models import Case, Modality, Source
 
@@ -25,11 +25,12 @@ YES_NO = [("True", "on"), ("False", "off")]
 
 @dataclass(frozen=True)
 class MethodChoice:
-    """One method in the form: its box, what its weights are, its settings."""
+    """One method in the form: its box, what its weights are or why it has none, its settings."""
 
     entry: MethodEntry
     chosen: bool
     weights: str
+    trouble: str
     settings: list[forms.BoundField]
     preset: bool
 
@@ -46,7 +47,7 @@ class RunForm(forms.Form):
         widget=forms.RadioSelect,
     )  # fmt: skip
     methods = forms.MultipleChoiceField(
-        choices=[(m.key, m.title) for m in METHODS.values()], initial=list(METHODS),
+        choices=[(m.key, m.title) for m in METHODS.values()],
         error_messages={"required": "Choose at least one method."},
     )  # fmt: skip
     ct = forms.CharField(label="CT: dose share", max_length=120, required=False)
@@ -54,7 +55,9 @@ class RunForm(forms.Form):
     us = forms.CharField(label="Ultrasound: SNR in dB", max_length=120, required=False)
 
     def __init__(self, data: QueryDict | None = None) -> None:
-        super().__init__(data, initial={m.lower(): f"{LEVELS[m].default:g}" for m in MODALITIES})
+        levels = {m.lower(): f"{LEVELS[m].default:g}" for m in MODALITIES}
+        usable = [] if data else [key for key in METHODS if not weights_trouble(key)]
+        super().__init__(data, initial=levels | {"methods": usable})
         # Read once, and only by a form that is shown or filtered by it.
         self.fields["anatomy"].choices = cache(_anatomies)  # type: ignore[attr-defined]
         for entry in METHODS.values():
@@ -68,6 +71,8 @@ class RunForm(forms.Form):
                 data[modality.lower()] = parse_levels(modality, str(data.get(modality.lower(), "")))
             except ValueError as error:
                 self.add_error(modality.lower(), str(error))
+        for trouble in filter(None, map(weights_trouble, data.get("methods", []))):
+            self.add_error("methods", trouble)
         for entry in METHODS.values():
             try:
                 validate_settings(entry.key, self._given(entry, data))
@@ -112,7 +117,9 @@ class RunForm(forms.Form):
         for entry in METHODS.values():
             fields = [self[f"{entry.key}.{name}"] for name in entry.settings]
             preset = any(f"{entry.key}.{name}" in self.initial for name in entry.settings)
-            yield MethodChoice(entry, entry.key in chosen, weights_sha256(entry.key), fields, preset)
+            trouble = weights_trouble(entry.key)
+            weights = "" if trouble else weights_sha256(entry.key)
+            yield MethodChoice(entry, entry.key in chosen, weights, trouble, fields, preset)
 
     def _value(self, name: str) -> str:
         return str(self[name].value() or "")

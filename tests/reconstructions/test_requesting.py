@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from inference.data.dicom_types import patient_source_id
+from inference.methods import register
 from inference.methods.register import METHODS
 from readerstudy.audit.models import Entry
 from readerstudy.cases.keys import source_hash
@@ -225,3 +227,26 @@ def test_an_imported_run_is_never_tried_again() -> None:
     run = fail(make_case("US"))
     Run.objects.filter(pk=run.pk).update(method=f"imported-{uuid4().hex[:6]}", imported=True)
     assert actions.retry_run(Run.objects.get(), make_user()) == 0
+
+
+@pytest.mark.parametrize(
+    ("kept", "sentence"),
+    [([], "has no weights here"), (["safetensors"], "has no card"), (["safetensors", "json"], "be read")],
+)
+def test_a_method_without_weights_or_card_is_shown_with_the_reason_and_refused(
+    coordinator: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: list[str], sentence: str
+) -> None:
+    case = make_case("CT")
+    for ending in kept:
+        (tmp_path / f"restormer.{ending}").write_text("{}")
+    monkeypatch.setattr(register, "WEIGHTS", tmp_path)
+    page = coordinator.get(NEW)
+    assert page.status_code == 200 and sentence in page.content.decode().replace("&#x27;", "'")
+    assert "degraded" in page.context["form"].initial["methods"]
+    assert "restormer" not in page.context["form"].initial["methods"]
+    answer = start(coordinator, methods=["degraded", "restormer"])
+    assert answer.status_code == 200 and sentence in answer.content.decode().replace("&#x27;", "'")
+    with pytest.raises(actions.RunError, match=sentence):
+        actions.request_runs([case], ["restormer"], LEVELS, None)
+    assert not Run.objects.exists()
+    assert start(coordinator).status_code == 302 and Run.objects.count() == 1
