@@ -123,7 +123,10 @@ def look_at_it(image: Path, server: subprocess.Popen[bytes], port: int) -> None:
             assert server.poll() is None and time.monotonic() < until, (image / "log").read_text()
             time.sleep(0.2)
     assert get(port, "/readyz") == (200, "ready\n")
-    run(image, *as_user(PYTHON, "-m", "readerstudy.jobs.probe", "--port", str(port)))
+    # Each process of the server loads its pages at its first request, for which a probe waits 5 s; it is asked again.
+    probe = as_user(PYTHON, "-m", "readerstudy.jobs.probe", "--port", str(port))
+    while subprocess.run(probe, cwd=image / "app", env=environment(image), capture_output=True, check=False).returncode:
+        assert time.monotonic() < until, (image / "log").read_text()
     status, page = get(port, "/accounts/login/", **{"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"})
     style = re.search(r'href="(/static/[^"]+\.css)"', page)
     assert status == 200 and style is not None
