@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -68,26 +69,33 @@ def train(
         "method": method,
         "preset": preset_name,
         "network": recipe.config,
-        "steps": trainer.state.step,
         "batch": settings.batch,
         "crop": settings.crop,
         "learning_rate": settings.learning_rate,
         "training_slices": len(pairs),
         "labels": labels,
-        "seconds": round(trainer.state.seconds),
-        "cpu_seconds": round(trainer.state.cpu_seconds),
         "device": device_name(device),
         "torch": torch.__version__,
         "started_from": "" if start is None else _origin(start),
-        "best_validation_gain": trainer.state.best_gain if np.isfinite(trainer.state.best_gain) else None,
-        "chosen_by": trainer.chosen_by,
-        "history": trainer.state.history,
         "split": split.as_json(),
-    }
+    } | _course(trainer)
     path.with_suffix(".training.json").write_text(json.dumps(record, indent=1) + "\n")
     title = f"{method}, preset {preset_name}, {trainer.state.step} steps"
     path.with_suffix(".svg").write_text(curves_svg(title, trainer.state.history))
     return path
+
+
+def _course(trainer: Trainer) -> dict[str, Any]:
+    """How the training went, as its record says it."""
+    state = trainer.state
+    return {
+        "steps": state.step,
+        "seconds": round(state.seconds),
+        "cpu_seconds": round(state.cpu_seconds),
+        "best_validation_gain": state.best_gain if np.isfinite(state.best_gain) else None,
+        "chosen_by": trainer.chosen_by,
+        "history": state.history,
+    }
 
 
 def _origin(weights: Path) -> str:

@@ -128,7 +128,7 @@ def _handle(taken: Claim) -> None:
         _settle(lambda: claims.release(taken, "the database went away while the job ran"))
     except Exception as error:
         if outage := outage_of(error):
-            log.warning("%s, during %s: %s", outage.title, taken.key, error)
+            log.warning("%s, during %s.", outage.title, taken.key)
             _settle(lambda: claims.release(taken, outage.title))
             time.sleep(AWAY_SECONDS)
             return
