@@ -78,7 +78,7 @@ def test_a_mark_changed_elsewhere_is_shown(page: Any, room: Rooms) -> None:
     page.get_by_role("button", name="Keep the stored").click()
     until(lambda: page.locator("#status").inner_text() == "Saved")
     assert here.marks["id0"][mark["id"]]["label"] == "blur"
-    assert page.locator("svg.marks [data-mark]").count() == 1
+    until(lambda: page.locator("svg.marks [data-mark]").count() == 1)
 
 
 def test_the_clock_may_jump(page: Any, room: Rooms) -> None:
