@@ -5,7 +5,16 @@ from __future__ import annotations
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 
+from readerstudy.accounts.mail import MailAway
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def send_mail(self, *arguments: object) -> None:
+        """Raises ``MailAway``, for a known address as for an unknown one."""
+        try:
+            super().send_mail(*arguments)
+        except OSError as error:
+            raise MailAway from error

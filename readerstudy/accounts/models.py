@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.utils import timezone
 
 
 def new_handle() -> str:
     return f"u-{secrets.token_hex(8)}"
+
+
+class People(UserManager["User"]):
+    """Whoever installs the product begins with every right, so that ``createsuperuser`` is enough to begin."""
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **more: Any
+    ) -> User:
+        return super().create_superuser(username, email, password, **{"may_coordinate": True, **more})
 
 
 class User(AbstractUser):
@@ -22,6 +32,8 @@ class User(AbstractUser):
     simulated = models.BooleanField(
         default=False, editable=False, help_text="A program, not a person; marked wherever its scores appear."
     )
+
+    objects: ClassVar[People] = People()
 
     @property
     def name(self) -> str:

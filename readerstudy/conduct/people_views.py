@@ -20,7 +20,7 @@ from readerstudy.accounts.invitations import AccountError, NewAccount
 from readerstudy.accounts.limits import count_wrong, too_many
 from readerstudy.accounts.models import User
 from readerstudy.accounts.views import SignedInRequest
-from readerstudy.conduct import actions, queries
+from readerstudy.conduct import actions, letters, queries
 from readerstudy.conduct.forms import InviteForm, MemberForm, ReasonForm, ReplaceForm
 from readerstudy.conduct.models import Invitation
 from readerstudy.reading.records import asked
@@ -75,12 +75,13 @@ def _invited(
     request: SignedInRequest, study: Study, role: str, email: str, replaces: Reader | None = None, reason: str = ""
 ) -> HttpResponse:
     try:
-        made = actions.invite(study, role, email, request.user, replaces=replaces, reason=reason, site=_site(request))
+        made = actions.invite(study, role, email, request.user, replaces=replaces, reason=reason)
     except StudyError as error:
         messages.error(request, str(error))
         return redirect("conduct:people", pk=study.pk)
+    unreached = letters.send_invitation(made, _site(request))
     link = request.build_absolute_uri(reverse("invitation", args=[made.token]))
-    return _people(request, study, link=link, made=made.invitation)
+    return _people(request, study, link=link, made=made.invitation, unreached=unreached)
 
 
 @login_required
@@ -154,6 +155,8 @@ def replace(request: SignedInRequest, pk: UUID, number: int) -> HttpResponse:
     try:
         new = actions.replace_reader(found, row, request.user, person, reason)
         messages.success(request, f"{new.pseudonym} reads in place of {row.pseudonym}.")
+        if unreached := letters.send_commitment(found, found.readers.filter(pk=new.pk)):
+            messages.warning(request, letters.show_commitment_to(unreached))
         return redirect("conduct:reader", pk=pk, number=new.number)
     except StudyError as error:
         messages.error(request, str(error))
@@ -191,6 +194,7 @@ def _gone(request: HttpRequest) -> HttpResponse:
 def _join(request: HttpRequest, token: str, person: User | NewAccount) -> HttpResponse:
     with transaction.atomic():
         study, user = actions.accept_invitation(token, person)
+    letters.send_commitment(study, study.readers.filter(membership__user=user))
     if isinstance(person, NewAccount):
         login(request, user, backend=BACKEND)
     messages.success(request, f"You are in the study “{study.title}”.")

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from readerstudy.accounts.models import User
 from readerstudy.accounts.views import SignedInRequest
 from readerstudy.cases.actions import CaseError
-from readerstudy.conduct import actions, queries
+from readerstudy.conduct import actions, letters, queries
 from readerstudy.conduct.forms import MemberForm, ReasonForm
 from readerstudy.schedules.models import Session
 from readerstudy.schedules.queries import balance
@@ -102,6 +102,8 @@ def _made(request: SignedInRequest, found: Study, verb: str) -> HttpResponse:
     try:
         done = TRANSITIONS[verb](found, request.user)
         messages.success(request, f"The study is {done.get_state_display()}.")
+        if verb == "open" and (unreached := letters.send_commitment(done, done.readers.all())):
+            messages.warning(request, letters.show_commitment_to(unreached))
     except (StudyError, CaseError) as error:
         messages.error(request, str(error))
     return redirect("conduct:study", pk=found.pk)

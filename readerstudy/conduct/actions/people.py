@@ -6,9 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.core.mail import send_mail
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from readerstudy.accounts.invitations import NewAccount, create_account
@@ -16,11 +14,10 @@ from readerstudy.accounts.models import User
 from readerstudy.accounts.tokens import digest
 from readerstudy.audit.actions import record
 from readerstudy.conduct.actions.blinding import require_free
-from readerstudy.conduct.actions.transitions import mail_commitment
 from readerstudy.conduct.models import Invitation
 from readerstudy.conduct.queries import usable_invitation
 from readerstudy.reading.models import Score
-from readerstudy.schedules.models import OrderSecret, Schedule, Session
+from readerstudy.schedules.models import Schedule, Session
 from readerstudy.studies.actions import StudyError, admit, hold, join, name_reader, require_state
 from readerstudy.studies.models import Membership, Reader, Study
 
@@ -43,9 +40,9 @@ class Invited:
 
 @transaction.atomic
 def invite(
-    study: Study, role: str, email: str, by: User, *, replaces: Reader | None = None, reason: str = "", site: str = ""
+    study: Study, role: str, email: str, by: User, *, replaces: Reader | None = None, reason: str = ""
 ) -> Invited:
-    """A link that works once within seven days, mailed where there is an address and ``site`` says where we are."""
+    """A link that works once within seven days; ``letters.send_invitation`` mails it."""
     study = hold(study, by)
     if role == Membership.Role.READER:
         if replaces is None:
@@ -64,20 +61,7 @@ def invite(
         {"role": role, "expires": invitation.expires_at.isoformat(timespec="seconds")}
         | ({"replaces": replaces.pseudonym} if replaces else {}),
     )  # fmt: skip
-    if email and site:
-        _mail_invitation(study, invitation, site + reverse("invitation", args=[token]))
     return Invited(invitation, token)
-
-
-def _mail_invitation(study: Study, invitation: Invitation, link: str) -> None:
-    text = (
-        f"You are invited to the study {study.title!r} as {invitation.get_role_display()}.\n\n"
-        f"Open this link within {LIFETIME.days} days; it works once:\n{link}\n\n"
-        "Research use only, not for diagnosis.\n"
-    )
-    transaction.on_commit(
-        lambda: send_mail(f"Invitation: {study.title}", text, None, [invitation.email], fail_silently=True)
-    )
 
 
 @transaction.atomic
@@ -144,7 +128,6 @@ def _replace(study: Study, reader: Reader, user: User, by: User, reason: str) ->
         study.chain, by.handle, "reader.replace", f"reader:{reader.pk}",
         {**data, "by": new.pseudonym, "member": user.handle, "schedule": reserve.number},
     )  # fmt: skip
-    mail_commitment(study, [new], OrderSecret.objects.get(study=study).commitment)
     return new
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from django.core.mail import send_mail
 from django.db import transaction
 from django.utils import timezone
 
 from readerstudy.accounts.models import User
-from readerstudy.audit import actions as audit
 from readerstudy.audit.actions import record
 from readerstudy.audit.canonical import sha256_of
 from readerstudy.conduct.actions.blinding import hold_people, require_blinded
@@ -19,7 +17,7 @@ from readerstudy.schedules.actions import DrawError, draw_orders, draw_practice,
 from readerstudy.schedules.designs.types import DesignError
 from readerstudy.schedules.models import Session
 from readerstudy.studies.actions import StudyError, hold, require_state
-from readerstudy.studies.models import Membership, Reader, Study
+from readerstudy.studies.models import Study
 from readerstudy.studies.queries import protocol_of
 
 State = Study.State
@@ -27,7 +25,7 @@ State = Study.State
 
 @transaction.atomic
 def open_study(study: Study, by: User) -> Study:
-    """Freeze protocol and plan, draw slices and orders, and show the commitment to every reader."""
+    """Freeze protocol and plan, draw slices and orders and seal them; ``letters.send_commitment`` mails the seal."""
     study = hold(study, by)
     require_state(study, State.DRAFT, "Only a draft can be opened.")
     protocol = protocol_of(study)
@@ -58,25 +56,7 @@ def open_study(study: Study, by: User) -> Study:
             "looks": {"people": len({look.handle for look in looks}), "cases": len({look.case for look in looks})},
         },
     )  # fmt: skip
-    mail_commitment(study, readers, drawn.commitment)
     return study
-
-
-def mail_commitment(study: Study, readers: list[Reader], commitment: str) -> None:
-    """Once the transaction holds, tell the readers and the coordinators what the order is sealed with."""
-    addresses = [r.membership.user.email for r in readers if r.membership and r.membership.user.email]
-    head = audit.head(study.chain)
-    coordinators = Membership.objects.filter(study=study, role=Membership.Role.COORDINATOR).select_related("user")
-    text = (
-        f"The study {study.title!r} is open.\n\nCommitment to the order of images: {commitment}\n"
-        f"Head of the audit chain: {head}\n\nKeep this message: after unblinding it proves that nothing was changed.\n"
-    )
-
-    def send() -> None:
-        for address in [*addresses, *(m.user.email for m in coordinators if m.user.email)]:
-            send_mail(f"Study open: {study.title}", text, None, [address], fail_silently=True)
-
-    transaction.on_commit(send)
 
 
 @transaction.atomic
