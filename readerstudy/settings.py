@@ -243,6 +243,7 @@ JOB_HANDLERS = {
     "snapshot": "readerstudy.analytics.tasks.snapshot",
 }
 READY_CHECKS = ["readerstudy.cases.store.trouble"]  # what /readyz asks of rooms on its right
+UPKEEP = ["readerstudy.cases.uploads.clean_up", "readerstudy.cases.scratch.clean_up"]  # what a worker does every hour
 STUDY_CHECKS = ["readerstudy.analytics.verify.snapshot_holds"]  # what verify_study asks of rooms on its right
 LOOK_CHECKS = ["readerstudy.studies.blinding.require_not_reading"]  # what cases ask before a person sees one unblinded
 JOB_LEASE_SECONDS = 30

@@ -18,8 +18,7 @@ LOCK = "in-use"
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A folder of one's own below the data folder, removed afterwards; so are those of killed processes."""
-    root: Path = settings.DATA_DIR / "scratch"
-    root.mkdir(parents=True, exist_ok=True)
+    root = _root()
     with _alone(root):
         _remove_abandoned(root)
         own = Path(tempfile.mkdtemp(dir=root))
@@ -31,6 +30,19 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(own, ignore_errors=True)
         if lock is not None:
             os.close(lock)
+
+
+def clean_up() -> None:
+    """Remove the folders of killed processes."""
+    root = _root()
+    with _alone(root):
+        _remove_abandoned(root)
+
+
+def _root() -> Path:
+    root: Path = settings.DATA_DIR / "scratch"
+    root.mkdir(parents=True, exist_ok=True)
+    return root
 
 
 def _remove_abandoned(root: Path) -> None:

@@ -16,6 +16,7 @@ from django.db.models import Q
 from readerstudy.jobs import claims, clock, dispatch, queries, worker
 from readerstudy.jobs.models import Job, Lease, Worker
 from readerstudy.jobs.queries import alive_for
+from readerstudy.jobs.upkeep import keep_up
 
 log = logging.getLogger(__name__)
 NAME = "reaper"
@@ -60,6 +61,7 @@ def tick(holder: str) -> bool:
     for queue in settings.QUEUES:
         send_again(queue)
     sound_alarm()
+    keep_up()
     return True
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from readerstudy.cases.scratch import scratch
+from readerstudy.cases.scratch import clean_up, scratch
 
 HOLDER = """
 import sys, time
@@ -49,8 +49,8 @@ def test_a_killed_process_leaves_nothing_for_long_and_a_living_one_is_left_alone
         holder.send_signal(signal.SIGKILL)
         holder.wait()
         assert (held / "patient.dcm").exists()
-        with scratch():
-            assert not held.exists()
+        clean_up()
+        assert not held.exists()
     finally:
         holder.kill()
         holder.wait()
