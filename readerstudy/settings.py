@@ -144,6 +144,7 @@ SOCIALACCOUNT_PROVIDERS = configuration.oidc_providers(CONFIGURATION.oidc)
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 # A link, since the policy for forms would stop the provider's own redirects; connecting by it is refused.
 SOCIALACCOUNT_LOGIN_ON_GET = True
+MFA_ADAPTER = "readerstudy.accounts.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = False
 MFA_WEBAUTHN_USER_VERIFICATION = "required"
