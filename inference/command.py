@@ -72,10 +72,12 @@ def _add_benchmark(command: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 2 after one sentence on what is wrong."""
+    from inference.data.fastmri import MissingPackageError
+
     options = parser().parse_args(arguments)
     try:
         COMMANDS[options.command](options)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, MissingPackageError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -199,8 +201,8 @@ def _degrade(options: argparse.Namespace) -> None:
 def _reconstruct(options: argparse.Namespace) -> None:
     from dataclasses import replace
 
-    from inference.methods.base import load_method
-    from inference.methods.register import needs_projections
+    from inference.methods.base import UncertainMethod, load_method
+    from inference.methods.register import METHODS, needs_projections
     from inference.progress import ProgressBar
 
     try:
@@ -209,12 +211,21 @@ def _reconstruct(options: argparse.Namespace) -> None:
         raise ValueError(f"--settings is not JSON ({error.msg}): write for example '{{\"steps\": 20}}'.") from error
     method, bar = load_method(options.method, settings, options.device), ProgressBar()
     measurements = _measurements(options, needs_projections(options.method, settings))
-    references = _slices(options.input)
-    images = []
+    if METHODS[options.method].needs_reference:
+        references = _slices(options.input)
+        measurements = [replace(m, reference=one) for m, one in zip(measurements, references, strict=True)]
+    images, deviations = [], []
     for i, measurement in enumerate(measurements):
-        images += method.reconstruct([replace(measurement, reference=references[i])], [measurement.seed])
+        if isinstance(method, UncertainMethod) and method.samples > 1:
+            image, deviation = method.reconstruct_with_deviation([measurement], [measurement.seed])[0]
+            images.append(image)
+            deviations.append(deviation)
+        else:
+            images += method.reconstruct([measurement], [measurement.seed])
         bar(i + 1, len(measurements), "reconstructing")
     np.save(options.output, np.stack(images))
+    if deviations:
+        np.save(options.output.with_name(f"{options.output.stem}-standard-deviation.npy"), np.stack(deviations))
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {

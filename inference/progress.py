@@ -7,7 +7,7 @@ import time
 
 
 class ProgressBar:
-    """Call with (done, total, what); prints share, what and the time left."""
+    """Call with (done, total, what); prints share, what and, from the second call on, the time left."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -19,13 +19,14 @@ class ProgressBar:
         now = time.monotonic()
         word = what.split(",")[0].split()[0]
         if word != self.what or done <= self.first:
-            self.started, self.first, self.what = now, done - 1, word
+            self.started, self.first, self.what = now, done, word
         terminal = sys.stderr.isatty()
         if now - self.printed < (0.2 if terminal else 30.0) and done < total:
             return
         self.printed = now
-        left = (now - self.started) / max(1, done - self.first) * (total - done)
+        pace = (now - self.started) / max(1, done - self.first)
+        left = f", {pace * (total - done):.0f} s left" if done > self.first else ""
         filled = round(30 * done / max(1, total))
-        line = f"[{'#' * filled}{'.' * (30 - filled)}] {done}/{total} {what}, {left:.0f} s left"
+        line = f"[{'#' * filled}{'.' * (30 - filled)}] {done}/{total} {what}{left}"
         end = "\n" if done >= total or not terminal else ""
         print(f"\r{line:<110}" if terminal else line, end=end, file=sys.stderr, flush=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from inference.data import dicom_describe as describe
+from inference.data.dicom_geometry import affines_of
 from inference.data.dicom_grouping import Group, Item
 from inference.data.dicom_headers import Frame, Header
 from inference.data.dicom_pixels import decode_frames
@@ -259,6 +260,7 @@ def _image(group: Group, stack: _Stack, outcome: GroupOutcome) -> SeriesImage:
         burned_in_risk=any(item.header.burned_in_risk for item in kept),
         face_risk=_face_risk(header, spacing, len(kept)),
         files=tuple(sorted(outcome.accepted)),
+        affines=() if header.modality == "US" else affines_of(kept, stack.factor),
     )
 
 

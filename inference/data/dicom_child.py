@@ -162,10 +162,11 @@ def _event(message: dict[str, Any], out: Path, state: _State) -> Iterator[FileRe
 
 
 def _image(message: dict[str, Any], pixels: Any) -> SeriesImage:
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in message.items()
-    }
-    return SeriesImage(pixels=pixels, **values)
+    return SeriesImage(pixels=pixels, **{name: _tuples(value) for name, value in message.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
 
 
 def _blame(state: _State) -> Iterator[FileReport]:

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.data.geometry import Affine, SliceGeometry
+
 Modality = Literal["CT", "MR", "US"]
 
 CT_INTERCEPT = -1024.0
@@ -63,6 +65,7 @@ class SeriesImage:
     patient_key, study_key, series_key: raw identifiers, to be keyed-hashed by the caller and thrown away.
     source_ids: hashes to hold against the training list of a set of weights (see `training_source_ids`).
     files: `index` of the reports of the files it came from.
+    affines: of every slice, see `geometry`; empty where the headers say too little (ultrasound, no orientation).
     """
 
     modality: Modality
@@ -85,6 +88,11 @@ class SeriesImage:
     burned_in_risk: bool
     face_risk: bool
     files: tuple[int, ...] = field(default=())
+    affines: tuple[Affine, ...] = ()
+
+    def geometry(self, number: int) -> SliceGeometry | None:
+        """Where the pixels of a slice, counted from 0, lie in the patient."""
+        return SliceGeometry(self.affines[number], self.pixels.shape[1:]) if self.affines else None
 
 
 def patient_source_id(patient_id: str) -> str:

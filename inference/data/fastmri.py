@@ -36,6 +36,10 @@ FOREIGN_GRID = "the header's reconstruction grid differs from that of the k-spac
 OUTSIDE_MASK = "k-space outside the file's sampling mask was set to zero"
 
 
+class MissingPackageError(ImportError):
+    """What an optional extra would have installed is not there; the message says how to get it."""
+
+
 @dataclass(frozen=True)
 class KSpaceVolume:
     """One volume of measured k-space.
@@ -84,13 +88,13 @@ class _Header:
 def read_fastmri(path: Path) -> KSpaceVolume:
     """Read one volume whole.
 
-    Raises FileNotFoundError where there is no file, ImportError without h5py and ValueError, always one sentence,
-    for a file that is not such a volume.
+    Raises FileNotFoundError where there is no file, MissingPackageError without h5py and ValueError, always one
+    sentence, for a file that is not such a volume.
     """
     try:
         import h5py  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
-        raise ImportError(NEEDS_H5PY) from error
+        raise MissingPackageError(NEEDS_H5PY) from error
     if not path.is_file():
         raise FileNotFoundError(f"There is no file at {path}: give one fastMRI file (.h5).")
     try:

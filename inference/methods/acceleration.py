@@ -3,7 +3,7 @@
 The environment variable ``INFERENCE_ACCELERATION`` says how a function runs on a GPU:
 
 - ``graph`` (the default): recorded once per set of shapes, replayed afterwards without the cost of its launches;
-- ``compile``: compiled first, then recorded. The first slice of every shape takes about a minute;
+- ``compile``: compiled first, then recorded. The first slice of every shape takes up to half a minute;
 - ``eager``: as it is written, launch by launch.
 
 On a CPU all of it is left out: single precision, and the function itself.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from inference.command import main
+from inference.methods.degraded import Degraded
 from tests.inference.pool_factory import grey
 
 
@@ -28,6 +31,42 @@ def test_degrade_and_reconstruct(stack: Path, tmp_path: Path) -> None:
     assert np.array_equal(np.load(out), degraded)
     assert main([*arguments, "tv_recon", "--settings", '{"iterations": 5}']) == 0
     assert not np.array_equal(np.load(out), degraded)
+
+
+def test_several_samples_have_a_map_of_their_standard_deviation_beside_them(stack: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.npy"
+    arguments = ["reconstruct", str(stack), str(out), "--modality", "US", "--method", "diffusion_unet", "--settings"]
+    assert main([*arguments, '{"steps": 2}']) == 0
+    assert not (tmp_path / "out-standard-deviation.npy").exists()
+    assert main([*arguments, '{"steps": 2, "samples": 3}']) == 0
+    deviation = np.load(tmp_path / "out-standard-deviation.npy")
+    assert deviation.shape == np.load(out).shape == (2, 48, 50)
+    assert (deviation >= 0).all() and deviation.mean() > 0.1
+
+
+def test_only_a_method_that_needs_the_reference_gets_it(
+    stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bool] = []
+
+    def note(self: Degraded, measurements: Any, seeds: Any) -> Any:
+        given.extend(m.reference is not None for m in measurements)
+        return [m.degraded for m in measurements]
+
+    monkeypatch.setattr(Degraded, "reconstruct", note)
+    arguments = ["reconstruct", str(stack), str(tmp_path / "out.npy"), "--modality", "MR", "--method"]
+    assert main([*arguments, "degraded"]) == 0 and given == [False, False]
+    assert main([*arguments, "reference"]) == 0
+    assert np.array_equal(np.load(tmp_path / "out.npy"), np.load(stack))
+
+
+def test_a_missing_package_is_told(
+    stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    (tmp_path / "volume.h5").write_bytes(b"anything")
+    assert main(["benchmark", "--cases", str(tmp_path), "--out", str(tmp_path / "out"), "--tables", "3"]) == 2
+    assert "pip install 'readerstudy[fastmri]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,30 @@ def test_gantry_tilt_and_uneven_distances_are_noted(tmp_path: Path) -> None:
     assert {"gantry tilt 12.0 degrees", "slice distances are uneven"} <= set(case.notes)
 
 
+def test_every_slice_keeps_its_affine_through_reading_and_reduction(tmp_path: Path) -> None:
+    for number in range(3):
+        ds = dataset("CT", head_ct(130, 100, seed=number), number)
+        ds.ImagePositionPatient = [-40.0, 5.0 - 0.4 * number, 2.0 * number]
+        save(ds, tmp_path / f"{number}.dcm")
+    (case,), _ = read_all(tmp_path, max_matrix=64)
+    assert len(case.affines) == 3
+    for number in range(3):
+        place = case.geometry(number)
+        assert place is not None and place.shape == case.pixels.shape[1:] == (43, 33)
+        assert place.pixel_spacing == pytest.approx(case.pixel_spacing)
+        # The first reduced pixel is the centre of a block of 3 x 3: one pixel of 0.8 x 0.7 mm further on.
+        assert place.position == pytest.approx((-40.0 + 0.8, 5.0 - 0.4 * number + 0.7, 2.0 * number))
+        assert place.matrix[:3, 2] == pytest.approx((0.0, -0.4, 2.0)), "a tilted stack keeps its step"
+
+
+def test_without_an_orientation_there_is_no_affine(tmp_path: Path) -> None:
+    ds = dataset("CT", head_ct())
+    del ds.ImageOrientationPatient
+    save(ds, tmp_path / "a.dcm")
+    (case,), _ = read_all(tmp_path)
+    assert case.affines == () and case.geometry(0) is None
+
+
 def test_a_whole_head_volume_shows_a_face_and_a_few_slices_do_not(tmp_path: Path) -> None:
     for number in range(40):
         save(dataset("CT", head_ct(seed=number), number, BodyPartExamined="HEAD"), tmp_path / f"a/{number}.dcm")

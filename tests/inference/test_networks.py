@@ -21,7 +21,7 @@ def parameters(network: nn.Module) -> int:
 def test_published_sizes() -> None:
     with torch.device("meta"):
         assert parameters(Restormer(RestormerConfig(3, 3, align=False))) == 26_111_668
-        assert parameters(Restormer(RestormerConfig(3, 3))) != 26_111_668
+        assert parameters(Restormer(RestormerConfig(3, 3))) == 26_160_772  # widths rounded up to multiples of 8
         assert parameters(UNetGenerator(GeneratorConfig(3, 3, 64))) == 54_413_955
         assert parameters(PatchDiscriminator(2)) == 2_764_609
 
