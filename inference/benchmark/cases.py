@@ -33,7 +33,7 @@ class BenchmarkCase:
 
 @dataclass(frozen=True)
 class CaseSet:
-    """The cases, and who was left out with the reason."""
+    """The cases, and which patient, slice or file was left out with the reason."""
 
     cases: list[BenchmarkCase]
     left_out: dict[str, str] = field(default_factory=dict)
@@ -55,10 +55,15 @@ def load_cases(path: Path, known: frozenset[str], per_patient: int, matrix: int 
     slices = []
     for item in read_slices(path, known, left_out):
         if reason := _unfit(item):
-            left_out[item.patient] = reason
+            left_out[item.name] = reason
         else:
             slices.append(item)
-    cases = [_case(item, matrix) for item in _spaced(slices, per_patient)]
+    cases = []
+    for item in _spaced(slices, per_patient):
+        try:
+            cases.append(_case(item, matrix))
+        except ValueError as error:
+            left_out[item.name] = str(error).rstrip(".")
     if not cases:
         reasons = "; ".join(f"{name}: {why}" for name, why in list(left_out.items())[:5]) or "it holds no image"
         raise ValueError(f"No case is left at {path} ({reasons}): give cases of patients that no weights have met.")

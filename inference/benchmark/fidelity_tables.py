@@ -19,6 +19,7 @@ from inference.metrics.frechet import fid_med
 
 FEW_PATIENTS = 5  # fewer are marked
 TOLERANCE_DB = 1e-6
+ONE_IMAGE = "a feature distance needs at least two images"
 
 
 class DisagreementError(ValueError):
@@ -110,7 +111,7 @@ def summary(
         "fid_med": None,
         "fid_med_ci": None,
         "kid": None,
-        "fid_med_marked": "a feature distance needs at least two images",
+        "fid_med_marked": ONE_IMAGE,
     }
     if len(rows) > 1:
         patients = [row.patient for row in rows]

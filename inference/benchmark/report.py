@@ -73,9 +73,10 @@ def _stated(tables: Tables) -> list[str]:
         counts = ", ".join(f"{m} {n} slices of {p} patients" for m, (p, n) in stated["cases"].items())
         lines += [f"Cases: {counts}. {stated['selection']}", ""]
     lines += [f"- Left out, {why}: {_named(names)}." for why, names in stated["left_out"].items()]
-    lines += ["", f"Physics version {stated['physics_version']}:", ""]
+    version = stated["physics_version"]
+    lines += ["", f"Physics version {version}:" if version else "Nothing was simulated here:", ""]
     for modality, parameters in stated["physics"].items():
-        values = "; ".join(f"{k.replace('_', ' ')} {v}" for k, v in parameters.items())
+        values = "; ".join(f"{k.replace('_', ' ')} {_parameter(v)}" for k, v in parameters.items())
         lines.append(f"- {modality}, {stated['levels'][modality]}: {values}.")
     ranges = "data range CT 2924 HU, US 255, MR the largest value of the patient's slices"
     lines += ["", f"PSNR, SSIM (7x7 uniform window) and NMSE: {ranges}; NMSE of CT on HU + 1024.", ""]
@@ -87,7 +88,20 @@ def _stated(tables: Tables) -> list[str]:
 def _named(names: Sequence[str]) -> str:
     """A few names and how many more there are."""
     shown = ", ".join(names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more ({len(names)} in all)"
+
+
+def _parameter(value: object) -> str:
+    """A parameter of the physics, or what it is from slice to slice (see `stated.physics`)."""
+    if isinstance(value, dict) and "slices" in value:
+        return ", ".join(f"{text} ({count} slices)" for text, count in value["slices"].items())
+    if isinstance(value, dict):
+        return f"{_parameter(value['least'])} to {_parameter(value['greatest'])}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _number(value: float | None, digits: int) -> str:
@@ -97,17 +111,22 @@ def _number(value: float | None, digits: int) -> str:
 def _quality(row: Mapping[str, Any]) -> str:
     mark = "*" if row["few_patients"] else ""
     kid = _number(row["kid"], 4)
-    distance = _number(row["fid_med"], 3) + ("†" if row["fid_med_marked"] else "")
+    distance = _number(row["fid_med"], 3) + ("†" if row["fid_med_marked"] else _interval(row["fid_med_ci"]))
     psnr = f"{_number(row['psnr_mean'], 2)} ± {_number(row['psnr_sd'], 2)}"
     counts = f"{row['n_patients']}{mark} | {row['n_slices']}"
     return f"{psnr} | {row['ssim_mean']:.3f} | {1000 * row['nmse_mean']:.2f} | {distance} | {kid} | {counts}"
 
 
+def _interval(ends: Sequence[float] | None) -> str:
+    return "" if ends is None else f" ({ends[0]:.3f} to {ends[1]:.3f})"
+
+
 HEAD = "PSNR (dB) | SSIM | NMSE x1e-3 | FID-Med | KID | patients | slices"
 NOTES = (
     "Mean ± SD over patients, whose slices are averaged first; * fewer than 5 patients. FID-Med is the Frechet "
-    "distance in 32 dimensions of our own network, on another scale than the paper's; † too few slices or patients "
-    "for its dimensions. The paper's figures come from its own data."
+    "distance in 32 dimensions of our own network, on another scale than the paper's, with its 95 % bootstrap interval "
+    "over patients; † too few slices or patients for its dimensions, and for an interval. The paper's figures come "
+    "from its own data."
 )
 
 
@@ -130,14 +149,23 @@ def _table4(tables: Tables) -> list[str]:
             paper = TABLE4[modality].get(key, "")
             lines.append(f"| {modality} | {ARMS[key].title} | {_quality(row)} | {gain} | {paper} |")
     if "ct_ceiling" in tables:
-        top = tables["ct_ceiling"]
-        lines += [
-            "",
-            "Ceiling of CT: the full-dose target carries noise of its own, which nobody can predict from the input. "
-            f"The gain can't pass {top['conditional_mean_db']:.1f} dB for the conditional mean and "
-            f"{top['one_sample_db']:.1f} dB for one sample of the posterior.",
-        ]
+        lines += ["", _ceiling(tables["ct_ceiling"])]
     return [*lines, ""]
+
+
+def _ceiling(top: Mapping[str, Any]) -> str:
+    """CT's ceiling in words: at one dose share, at each of several, or at the ends of many."""
+    rows = top.get("shares", [top])
+    each = [
+        f"{row['conditional_mean_db']:.1f} dB for the conditional mean and {row['one_sample_db']:.1f} dB for one "
+        "sample of the posterior" + (f" at {100 * row['dose_share']:.3g} % of the dose" if "dose_share" in row else "")
+        for row in rows
+    ]
+    shown = "; ".join(each) if len(each) <= NAMED else f"{each[0]}, to {each[-1]}, {len(each)} shares in all"
+    return (
+        "Ceiling of CT: the full-dose target carries noise of its own, which nobody can predict from the input. "
+        f"The gain can't pass {shown}."
+    )
 
 
 def _comparisons(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -179,7 +207,12 @@ def _table6(tables: Tables) -> list[str]:
         eager = f" {row['eager_median_ms']:.1f} |" if graphs else ""
         paper = f"{TABLE6[key]:g}" if key in TABLE6 else ""
         lines.append(f"| {ARMS[key].title} | {times} | {how} | {row['repeats']}{few} |{eager} {paper} |")
-    lines += ["", "* fewer than 50 repeats. The paper's column is another device: the two can't be compared.", ""]
+    lines += [
+        "",
+        "* fewer than 50 repeats. The slice is a procedural phantom at a quarter of the dose. The paper's column is "
+        "another device: the two can't be compared.",
+        "",
+    ]
     if graphs:
         how = next(iter(tables["table6"].values()))["acceleration"]
         lines += [
@@ -203,14 +236,15 @@ def _table7(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         "",
         f"Subset: {first['n_slices']} slices of {first['n_patients']} patients, longest side {first['largest_side']} "
         f"pixels, {first['seeds']} seeds, w = 1, the same weights in every row. A conditional mean has a higher PSNR "
-        "than a sample, so fewer steps may score higher: read FID-Med and KID beside it.",
+        "than a sample, so fewer steps may score higher: read FID-Med and KID beside it, which are taken of each seed "
+        "by itself and averaged.",
         "",
         "| sampler | steps | PSNR (dB) | SD over seeds | PSNR per modality | FID-Med | KID | paper: PSNR |",
         "|---" * 8 + "|",
     ]
     for row in rows:
         each = ", ".join(f"{m} {v:.2f}" for m, v in row["psnr_by_modality"].items())
-        distance = f"{row['fid_med']:.3f}{'†' if row['fid_med_marked'] else ''} | {row['kid']:.4f}"
+        distance = f"{_number(row['fid_med'], 3)}{'†' if row['fid_med_marked'] else ''} | {_number(row['kid'], 4)}"
         paper = "" if row["paper_psnr"] is None else f"{row['paper_psnr']:g}"
         psnr = f"{row['psnr_mean']:.2f} | {row['psnr_sd_over_seeds']:.2f} | {each}"
         lines.append(f"| {row['sampler']} | {row['steps']} | {psnr} | {distance} | {paper} |")

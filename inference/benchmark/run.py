@@ -15,31 +15,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inference.benchmark import stated
 from inference.benchmark.arms import ARMS, METHODS, Bench, Progress
 from inference.benchmark.cases import BenchmarkCase, CaseSet, counted, load_cases
 from inference.benchmark.fidelity_tables import (
     Measured,
     SliceRow,
     comparisons,
-    ct_ceiling,
     measure,
     reference_features,
     summary,
 )
 from inference.benchmark.figures import fidelity_figure, latency_figure, montage, steps_figure
-from inference.benchmark.latency import latency_anova, table6
+from inference.benchmark.latency import latency_anova, table6, timed_slice
 from inference.benchmark.report import write_report
 from inference.benchmark.steps import table7
-from inference.methods.register import card_patients, weights_path
-from inference.physics.degrade import PHYSICS_PARAMETERS, physics_version
-from inference.physics.levels import LEVELS
+from inference.methods.register import WEIGHTS, card_patients, weights_path
+from inference.metrics.features import BACKBONE_FILE
 
 TABLES = (3, 4, 6, 7)
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a benchmark runs. 0 in a count: everything (on a CPU a stated part, see ``for_device``)."""
+    """What a benchmark runs. 0 in a count: everything, in a matrix: the images as they are.
+
+    The command line fills in smaller counts on a CPU.
+    """
 
     cases: Path
     out: Path
@@ -63,10 +65,10 @@ def run(options: Options, progress: Progress) -> str:
     if options.device == "cpu":
         torch.set_num_threads(1)
     bench = Bench(options.out / "images", options.device, options.weights)
-    known = frozenset().union(*(card_patients(path) for path in _weights(options).values()))
+    known = known_patients(options)
     tables: dict[str, Any] = {}
     rows: list[SliceRow] = []
-    cases = CaseSet([])
+    cases, subset = CaseSet([]), CaseSet([])
     if {3, 4} & set(options.tables):
         cases = load_cases(options.cases, known, options.per_patient, options.matrix)
         rows = _fidelity(options, bench, cases, tables, progress)
@@ -75,8 +77,8 @@ def run(options: Options, progress: Progress) -> str:
         tables["latency_anova"] = latency_anova(samples)
     if 7 in options.tables:
         subset = _subset(load_cases(options.cases, known, 0, options.step_matrix), options.step_slices)
-        tables["table7"] = table7(bench, subset, progress)
-    tables = {"stated": _stated(options, cases), **tables}
+        tables["table7"] = table7(bench, subset.cases, progress)
+    tables = {"stated": _stated(options, cases, subset), **tables}
     text = write_report(options.out, tables, rows)
     if "table6" in tables:
         latency_figure(tables["table6"], options.out / "table6.svg")
@@ -99,6 +101,12 @@ def _check(options: Options) -> None:
     for key, path in _weights(options).items():
         if not path.is_file():
             raise FileNotFoundError(f"The weights {path} are missing: train {key} or give another folder.")
+
+
+def known_patients(options: Options) -> frozenset[str]:
+    """Whom any weights have met, FID-Med's network among them: its distance is biased on slices it was trained on."""
+    cards = [*_weights(options).values(), WEIGHTS / BACKBONE_FILE]
+    return frozenset().union(*(card_patients(path) for path in cards))
 
 
 def _weights(options: Options) -> dict[str, Path]:
@@ -124,7 +132,7 @@ def _fidelity(
             modality: {key: summary(m, references, modality) for key, m in measured.items()} for modality in modalities
         }
         if "CT" in modalities:
-            tables["ct_ceiling"] = ct_ceiling(LEVELS["CT"].default)
+            tables["ct_ceiling"] = stated.ceiling([case.measurement for case in cases.of("CT")])
     tables["comparisons"] = comparisons(measured)
     options.out.mkdir(parents=True, exist_ok=True)
     fidelity_figure(measured, options.out / "table4.svg")
@@ -139,7 +147,7 @@ def _middle(cases: Sequence[BenchmarkCase]) -> BenchmarkCase:
     return cases[len(cases) // 2]
 
 
-def _subset(cases: CaseSet, wanted: int) -> list[BenchmarkCase]:
+def _subset(cases: CaseSet, wanted: int) -> CaseSet:
     """About ``wanted`` slices, the modalities in equal shares, each of another patient as far as there are any."""
     modalities = list(counted(cases.cases))
     each = max(1, round(wanted / len(modalities))) if wanted else len(cases.cases)
@@ -152,20 +160,24 @@ def _subset(cases: CaseSet, wanted: int) -> list[BenchmarkCase]:
         turns = max(len(members) for members in by_patient.values())
         queue = [m[len(m) * turn // turns] for turn in range(turns) for m in by_patient.values() if turn < len(m)]
         chosen += list({case.name: case for case in queue}.values())[:each]
-    return chosen
+    return CaseSet(chosen, cases.left_out)
 
 
-def _stated(options: Options, cases: CaseSet) -> dict[str, Any]:
-    """What a reader of the tables must know: data, levels, physics, weights."""
+def _stated(options: Options, cases: CaseSet, subset: CaseSet) -> dict[str, Any]:
+    """What a reader of the tables must know: data, levels, physics, weights.
+
+    ``subset``: the cases of Table 7, some of the same; they speak where no other table has cases.
+    """
+    measured = [case.measurement for case in cases.cases or subset.cases] or [timed_slice()]
     part = f"{options.per_patient} evenly spaced slices per patient." if options.per_patient else "All their slices."
     matrix = f" References resampled to {options.matrix} pixels." if options.matrix else ""
     return {
         "cases": counted(cases.cases),
         "selection": part + matrix,
-        "left_out": _by_reason(cases.left_out),
-        "physics_version": physics_version,
-        "physics": {m: dict(p) for m, p in PHYSICS_PARAMETERS.items()},
-        "levels": {m: level.text(level.default) for m, level in LEVELS.items()},
+        "left_out": _by_reason(cases.left_out | subset.left_out),
+        "physics_version": stated.physics_version(measured),
+        "physics": stated.physics(measured),
+        "levels": stated.levels(measured),
         "weights": {key: _card_line(path) for key, path in _weights(options).items()},
         "arms": {key: {"method": spec.method, **spec.settings} for key, spec in ARMS.items()},
         "size": options.size,

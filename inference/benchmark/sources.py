@@ -11,8 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.data.dicom import SeriesImage, patient_source_id, read_folder, slice_source_id, training_source_ids
-from inference.data.dose_pairs import patient_folders, read_dose_pair
+from inference.data.dicom import (
+    FileReport,
+    SeriesImage,
+    patient_source_id,
+    read_folder,
+    slice_source_id,
+    training_source_ids,
+)
+from inference.data.dose_pairs import DosePair, library_folders, read_dose_pair
 from inference.data.fastmri import crop_readout, read_fastmri, single_coil
 from inference.data.grid import from_stored
 from inference.data.pool import data_ranges, read_manifest, read_pixels
@@ -50,7 +57,7 @@ def read_slices(path: Path, known: frozenset[str], left_out: dict[str, str]) -> 
         return _pool(path, known, left_out)
     if path.suffix == ".h5" or any(path.glob("**/*.h5")):
         return _k_space(path, hashes, left_out)
-    if pairs := _pair_folders(path):
+    if pairs := library_folders(path):
         return _pairs(pairs, hashes, left_out)
     return _dicom(path, hashes, left_out)
 
@@ -58,13 +65,6 @@ def read_slices(path: Path, known: frozenset[str], left_out: dict[str, str]) -> 
 def _is_pool(path: Path) -> bool:
     header = (path / "manifest.csv").read_text().partition("\n")[0].split(",")
     return {"file", "modality", "patient", "value"} <= set(header)
-
-
-def _pair_folders(path: Path) -> list[Path]:
-    """Patient folders of a library of dose pairs: those that hold a series of low-dose images."""
-    if not path.is_dir() or not any(p.is_dir() for p in path.iterdir()):
-        return []
-    return [p for p in patient_folders(path) if any("low dose" in q.name.lower() for q in p.glob("**/"))]
 
 
 def pseudonym(patient_key: str) -> str:
@@ -97,6 +97,8 @@ def _pool(path: Path, known: frozenset[str], left_out: dict[str, str]) -> Iterat
 
 def _dicom(path: Path, hashes: set[str], left_out: dict[str, str]) -> Iterator[SourceSlice]:
     for event in read_folder(path):
+        if isinstance(event, FileReport):
+            _refused(event, f"file {event.index + 1}", left_out)
         if not isinstance(event, SeriesImage):
             continue
         patient = pseudonym(event.patient_key)
@@ -112,10 +114,20 @@ def _dicom(path: Path, hashes: set[str], left_out: dict[str, str]) -> Iterator[S
             yield SourceSlice(name, patient, event.modality, image, event.pixel_spacing, measure)
 
 
+def _refused(report: FileReport, which: str, left_out: dict[str, str]) -> None:
+    """Name a file that the reader refused, without its folders, which are often called after people."""
+    if report.status == "refused":
+        left_out[f"{Path(report.path).name} ({which})"] = report.reason.rstrip(".")
+
+
 def _k_space(path: Path, hashes: set[str], left_out: dict[str, str]) -> Iterator[SourceSlice]:
     """Fully sampled fastMRI volumes: several coils are combined to one, readout oversampling is cut off."""
     for file in [path] if path.is_file() else sorted(path.glob("**/*.h5")):
-        volume = read_fastmri(file)
+        try:
+            volume = read_fastmri(file)
+        except ValueError as error:
+            left_out[file.name] = str(error).rstrip(".")
+            continue
         patient = pseudonym(volume.patient_key or file.stem)
         if patient_source_id(volume.patient_key) in hashes:
             left_out[patient] = KNOWN
@@ -150,7 +162,7 @@ def _undersampled(
     )  # fmt: skip
 
 
-def _pairs(folders: list[Path], hashes: set[str], left_out: dict[str, str]) -> Iterator[SourceSlice]:
+def _pairs(folders: tuple[Path, ...], hashes: set[str], left_out: dict[str, str]) -> Iterator[SourceSlice]:
     """The low-dose image as it was made, beside its full-dose slice; the dose share is that of the headers."""
     for folder in folders:
         try:
@@ -162,10 +174,19 @@ def _pairs(folders: list[Path], hashes: set[str], left_out: dict[str, str]) -> I
         if patient_source_id(pair.patient_key.partition("\\")[0]) in hashes:  # the rest names who issued the id
             left_out[patient] = KNOWN
             continue
+        _incomplete(pair, patient, left_out)
+        parameters = {"dose": f"measured pair, share read from {pair.dose_source}", "dose_share": pair.dose_share}
         for index, (full, low) in enumerate(zip(pair.full, pair.low, strict=True)):
             made = Measurement(
-                low, "CT", pair.pixel_spacing, pair.dose_share, FIXED_RANGE["CT"], index, None, None,
-                {"dose": f"measured pair, share {pair.dose_share:.3g} read from {pair.dose_source}"},
-            )  # fmt: skip
+                low, "CT", pair.pixel_spacing, pair.dose_share, FIXED_RANGE["CT"], index, None, None, parameters
+            )
             name = f"{patient}_{index:04}"
             yield SourceSlice(name, patient, "CT", full, pair.pixel_spacing, lambda *_, made=made: made, measured=True)
+
+
+def _incomplete(pair: DosePair, patient: str, left_out: dict[str, str]) -> None:
+    """Name what of a pair's two series could not be used."""
+    for number, report in enumerate(pair.refused, start=1):
+        _refused(report, f"refused file {number} of {patient}", left_out)
+    if alone := len(pair.unmatched_full) + len(pair.unmatched_low):
+        left_out[f"{alone} of {patient}"] = "slices that exist at one dose only"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ _MAX_MATRIX = 8192  # larger than any CT: pixels are never reduced here
 PLACE_TOLERANCE = 0.01  # mm between the first pixels of two slices of one place
 DIRECTION_TOLERANCE = 1e-4
 SAME_DOSE = 0.005  # shares this close to 1 are a field copied from the full-dose scan
+DESCRIBED = 8  # files of a folder that are asked for their series before it counts as no images
 NO_DOSE = (
     "The headers of the two series state no different doses: both need CTDIvol (0018,9345), Exposure (0018,1152 or, "
     "in uAs, 0018,1153) at one KVP, or XRayTubeCurrent (0018,1151) with ExposureTime (0018,1150), in every slice."
@@ -100,6 +102,21 @@ def patient_folders(root: Path) -> tuple[Path, ...]:
     return found
 
 
+def library_folders(root: Path) -> tuple[Path, ...]:
+    """Return the patients' folders of a library of dose pairs, () where no series below it says that it is low-dose.
+
+    Every folder directly below the library is a patient's, whether its own series are complete or not; a folder that
+    has the named series right in it is one patient's.
+    """
+    if not root.is_dir() or not any(p.is_dir() and not p.is_symlink() for p in root.iterdir()):
+        return ()
+    patients = patient_folders(root)
+    named = [pair for patient in patients for pair in _named_series(patient)]
+    if not any(kind == "low" for kind, _ in named):
+        return ()
+    return (root,) if all(folder.parent == root for _, folder in named) else patients
+
+
 def read_dose_pair(patient: Path) -> DosePair:
     """Read both series of a patient's folder and pair their slices.
 
@@ -137,11 +154,8 @@ def read_dose_pair(patient: Path) -> DosePair:
 
 
 def _series_folders(patient: Path) -> dict[str, Path]:
-    """Return the one series folder of each kind, by its name or else by the description in its first file."""
-    with_files = sorted(Path(folder) for folder, _, names in os.walk(patient) if names)
-    named = [(_kind(folder.name), folder) for folder in with_files]
-    if not any(kind for kind, _ in named):
-        named = [(_kind(_description(folder)), folder) for folder in with_files]
+    """Return the one series folder of each kind."""
+    named = _named_series(patient)
     result = {}
     for kind, name in _NAMES.items():
         found = [folder for which, folder in named if which == kind]
@@ -152,21 +166,28 @@ def _series_folders(patient: Path) -> dict[str, Path]:
     return result
 
 
+def _named_series(patient: Path) -> list[tuple[str, Path]]:
+    """Return kind and folder of the series of images, known by the folder's name or else by its series description."""
+    with_files = sorted(Path(folder) for folder, _, names in os.walk(patient) if names)
+    named = [(_kind(folder.name) or _kind(_description(folder)), folder) for folder in with_files]
+    return [(kind, folder) for kind, folder in named if kind]
+
+
 def _kind(name: str) -> str:
     match = _SERIES.search(name)
     return match[1].lower() if match else ""
 
 
 def _description(folder: Path) -> str:
-    """Return what the first file of a folder says of its series; "" where it is no image that the reader opens."""
-    path = min(p for p in folder.iterdir() if not p.is_dir())
-    try:
-        read_header(path, 0, path.name, Limits())
-    except RefusalError:
-        return ""
-    return text(
-        pydicom.dcmread(path, specific_tags=["SeriesDescription"], stop_before_pixels=True), "SeriesDescription"
-    )
+    """Return what the first image of a folder says of its series; "" where the reader opens none of the first files."""
+    for path in islice(sorted(p for p in folder.iterdir() if not p.is_dir()), DESCRIBED):
+        try:
+            read_header(path, 0, path.name, Limits())
+        except (RefusalError, OSError):
+            continue
+        ds = pydicom.dcmread(path, specific_tags=["SeriesDescription"], stop_before_pixels=True)
+        return text(ds, "SeriesDescription")
+    return ""
 
 
 def _read_series(folder: Path, kind: str) -> _Series:

@@ -13,10 +13,13 @@ from PIL import Image
 from inference.benchmark import latency, steps
 from inference.benchmark.arms import ARMS, Bench
 from inference.benchmark.paper import TABLE7
+from inference.benchmark.run import Options, known_patients
 from inference.command import main
-from inference.methods.register import card_patients, training_patients
+from inference.methods.register import WEIGHTS, card_patients, training_patients
+from inference.metrics.features import BACKBONE_FILE
 from tests.inference.pool_factory import make_pool
 
+QUALITY = {"psnr_mean", "psnr_sd", "ssim_mean", "nmse_mean", "fid_med", "kid", "n_slices", "n_patients"}
 METHODS = {"degraded", "fitted_baseline", "tv_recon", "pix2pix", "restormer", "diffusion_unet", "diffusion_unet_mean8"}
 
 
@@ -52,6 +55,8 @@ def test_tables_3_and_4_hold_every_method_with_its_counts(tables: dict[str, Any]
     for modality, arms in tables["table4"].items():
         assert set(arms) >= METHODS, modality
         assert all(row["n_patients"] == 3 and row["n_slices"] == 3 for row in arms.values())
+    every = [*tables["table3"].values(), *(row for arms in tables["table4"].values() for row in arms.values())]
+    assert all(set(row) == QUALITY | {"few_patients", "fid_med_ci", "fid_med_marked"} for row in every)
     row = tables["table3"]["restormer"]
     assert row["n_patients"] == 9 and row["psnr_sd"] > 0 and row["fid_med_marked"]
     assert row["psnr_mean"] == pytest.approx(
@@ -60,6 +65,7 @@ def test_tables_3_and_4_hold_every_method_with_its_counts(tables: dict[str, Any]
 
 
 def test_ct_carries_its_ceiling(tables: dict[str, Any]) -> None:
+    assert set(tables["ct_ceiling"]) == {"conditional_mean_db", "one_sample_db"}
     assert tables["ct_ceiling"]["conditional_mean_db"] == pytest.approx(6.02, abs=0.01)
     assert tables["ct_ceiling"]["one_sample_db"] == pytest.approx(3.01, abs=0.01)
 
@@ -75,6 +81,7 @@ def test_every_pair_is_compared_within_its_family(tables: dict[str, Any]) -> Non
 def test_table_6_states_how_it_was_timed(tables: dict[str, Any]) -> None:
     assert set(tables["table6"]) == {"tv_recon", "pix2pix", "restormer", "diffusion_unet", "diffusion_unet_w2"}
     for row in tables["table6"].values():
+        assert set(row) >= {"median_ms", "p95_ms", "processor_median_ms", "repeats", "size", "network_calls"}
         assert 0 < row["median_ms"] <= row["p95_ms"] and row["too_few_repeats"] and row["batch"] == 1
         assert row["device"].startswith("CPU") and row["precision"] == "float32"
     assert "2 steps" in tables["table6"]["diffusion_unet"]["sampler"]
@@ -85,13 +92,15 @@ def test_table_6_states_how_it_was_timed(tables: dict[str, Any]) -> None:
 def test_table_7_has_fidelity_and_distance_for_every_number_of_steps(tables: dict[str, Any]) -> None:
     assert [(r["sampler"], r["steps"]) for r in tables["table7"]] == [("dpm-solver++", 3), ("ddpm", 2), ("ddpm", 3)]
     for row in tables["table7"]:
+        assert set(row) >= {"psnr_mean", "fid_med", "kid", "n_slices", "n_patients", "sampler", "steps", "largest_side"}
         assert row["n_slices"] == 3 and row["seeds"] == 2 and row["fid_med_marked"]
         assert set(row["psnr_by_modality"]) == {"CT", "MR", "US"} and row["psnr_sd_over_seeds"] > 0
     assert [row["paper_psnr"] for row in tables["table7"]] == [None, None, 39.2]  # the paper's sampler and steps only
 
 
 def test_frozen_physics_and_the_weights_stand_in_the_report(made: Path, tables: dict[str, Any]) -> None:
-    assert tables["stated"]["physics"]["CT"]["photons_per_mm"] == 1.2e6
+    assert tables["stated"]["physics"]["CT"]["photons_per_mm"] == 1.2e6 and tables["stated"]["physics_version"]
+    assert tables["stated"]["levels"]["CT"] == "25 % dose CT"
     text = (made / "benchmark.md").read_text()
     for words in (
         "photons per mm 1200000",
@@ -99,6 +108,8 @@ def test_frozen_physics_and_the_weights_stand_in_the_report(made: Path, tables: 
         "dynamic range db 60",
         "snr region",
         "Ceiling",
+        "k space retrospective from magnitude",
+        "real acceleration 6.222",
     ):
         assert words in text, words
     assert "CPU-trained" in text and "158.4" in text and "8-bit display images are no ground truth" in text
@@ -158,6 +169,20 @@ def test_bad_input_says_what_to_do(
 ) -> None:
     assert main(["benchmark", "--cases", str(pool), "--out", str(tmp_path), "--tables", "3", *changes]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_patients_of_the_feature_network_are_refused_too(tmp_path: Path) -> None:
+    for name in ("pix2pix", "restormer", "diffusion_unet"):
+        card = {"training_patients": [f"{name}-patient"], "validation_patients": []}
+        (tmp_path / f"{name}.json").write_text(json.dumps(card))
+    own = {"pix2pix-patient", "restormer-patient", "diffusion_unet-patient"}
+    options = Options(tmp_path, tmp_path, weights=tmp_path)
+    assert known_patients(options) == own | card_patients(WEIGHTS / BACKBONE_FILE)
+
+
+def test_the_shipped_networks_share_one_split() -> None:
+    known = known_patients(Options(Path(), Path()))
+    assert known == training_patients("restormer") == card_patients(WEIGHTS / BACKBONE_FILE)
 
 
 def test_weights_without_a_card_are_not_trusted(tmp_path: Path) -> None:

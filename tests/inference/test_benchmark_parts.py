@@ -23,6 +23,8 @@ from inference.benchmark.fidelity_tables import (
     summary,
 )
 from inference.benchmark.latency import latency_anova
+from inference.benchmark.report import markdown
+from inference.benchmark.steps import distances
 from inference.physics.degrade import degrade
 from inference.training.pairs import RatedCase
 from tests.inference.pool_factory import grey
@@ -107,6 +109,38 @@ def test_patients_count_once_however_many_slices_they_have() -> None:
     assert made["few_patients"] and made["n_patients"] == 2 and made["fid_med"] == pytest.approx(0.0, abs=1e-6)
     alone = summary(Measured(rows[:1], features[:1]), features[:1], None)
     assert alone["psnr_sd"] is None and alone["fid_med"] is None
+
+
+def test_seeds_are_no_further_slices() -> None:
+    """The same distribution on both sides: KID is 0 on average, however many seeds were drawn."""
+    generator = np.random.default_rng(2)
+    values = []
+    for _ in range(150):
+        references, first, second = generator.standard_normal((3, 6, 32)).astype(np.float32)
+        found = distances(references, [first, second], ["A", "B"] * 3)
+        values.append(float(str(found["kid"])))
+        alone = distances(references, [first], ["A", "B"] * 3)
+        assert distances(references, [first, first], ["A", "B"] * 3) == alone
+    assert abs(np.mean(values)) < 3 * np.std(values) / np.sqrt(len(values)) < 0.1
+
+
+def test_the_mark_of_few_slices_counts_slices_and_not_draws() -> None:
+    drawn = np.random.default_rng(0).standard_normal((200, 32)).astype(np.float32)
+    assert "200 slices are too few" in str(distances(drawn, [drawn, drawn], [f"P{i % 10}" for i in range(200)]))
+    assert distances(drawn[:1], [drawn[:1]], ["A"])["kid"] is None
+
+
+def test_the_interval_of_fid_med_is_printed_where_the_slices_suffice() -> None:
+    stated: dict[str, object] = {"cases": {}, "left_out": {}, "physics_version": None, "physics": {}, "weights": {}}
+    for slices, printed in ((320, True), (40, False)):
+        features = np.random.default_rng(0).standard_normal((slices, 32)).astype(np.float32)
+        rows = [row("restormer", f"P{i % 10}", 30.0 + i % 3) for i in range(slices)]
+        made = summary(Measured(rows, features + 0.1), features, None, draws=20)
+        ends = made["fid_med_ci"]
+        assert isinstance(ends, list)
+        text = markdown({"stated": stated, "table3": {"restormer": made}})
+        assert (f" ({ends[0]:.3f} to {ends[1]:.3f}) |" in text) is printed
+        assert (f"{made['fid_med']:.3f}†" in text) is not printed
 
 
 def test_comparisons_equal_scipys_paired_t_test() -> None:

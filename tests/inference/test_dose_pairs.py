@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from inference.data.dose_pairs import DosePair, patient_folders, read_dose_pair
+from inference.data.dose_pairs import DosePair, library_folders, patient_folders, read_dose_pair
 from tests.inference.dicom_factory import dataset, head_ct, save
 from tests.inference.dose_factory import FRAME, FULL, LOW, QUARTER, STUDY, library, noisy, write_one, write_series
 
@@ -142,6 +143,22 @@ def test_folders_named_by_identifiers_are_known_by_their_series_description(tmp_
     for path in patient.rglob("*.dcm"):
         write_one(path, SeriesDescription="Low Dose Images" if path.parent.name.endswith("2") else "Full dose images")
     assert read_dose_pair(patient).dose_share == 0.25
+    assert library_folders(patient.parent) == (patient,)
+
+
+def test_a_library_is_told_from_other_folders_by_what_its_series_say(tmp_path: Path) -> None:
+    patient = library(tmp_path, names=(FULL, "1.3.6.1.4.1.2"), changes={"SeriesDescription": "Low Dose Images"})
+    for folder in (patient / STUDY).iterdir():
+        (folder / ".hidden").write_bytes(b"no image")
+    (patient.parent / "N012").mkdir()
+    assert library_folders(patient.parent) == (patient, patient.parent / "N012")
+    assert library_folders(patient / STUDY) == (patient / STUDY,), "the series of one patient, right in the folder"
+    plain = tmp_path / "plain"
+    save(dataset("CT", head_ct(), 1, SeriesDescription="Low dose chest"), plain / "P" / "1.dcm")
+    for none in (plain, plain / "P", plain / "P" / "1.dcm", tmp_path / "missing"):
+        assert library_folders(none) == ()
+    shutil.rmtree(patient / STUDY / "1.3.6.1.4.1.2")
+    assert library_folders(patient.parent) == (), "full-dose images alone are ordinary images"
 
 
 def test_a_missing_doubled_or_broken_series_is_named(tmp_path: Path) -> None:
