@@ -71,15 +71,30 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     """The card as Markdown: figures first, then how it was made, data, licences and limits."""
     parts = [f"# {TITLES[card['method']]}", "", CHOICES[card["method"]], ""]
     parts += _gain_table(card["gain"]) if "gain" in card else _accuracy(card["held_out_accuracy"])
-    parts += ["", "## How it was made", "", *_facts(card), "", "## Training data", ""]
+    parts += ["", "## How it was made", "", *_facts(card), "", "## Patients", "", *_patients(card)]
+    parts += ["", "## Training data", ""]
     parts += ["| source | modality | licence | patients | slices |", "|---|---|---|---|---|"]
     for source in card["sources"]:
         kind = source["modality"] + (" (8-bit display)" if source["display_only"] else "")
         row = (source["source"], kind, source["licence"], source["patients"], source["slices"])
         parts.append("| " + " | ".join(str(v) for v in row) + " |")
-    parts += ["", "Held out by name or by the split: " + ", ".join(card["test_patients"]) + ".", ""]
-    parts += ["## Citations", "", *(f"- {c}" for c in CITATIONS), "", "## Limits", "", LIMITS, ""]
+    parts += ["", "## Citations", "", *(f"- {c}" for c in CITATIONS), "", "## Limits", "", LIMITS, ""]
     return "\n".join(parts)
+
+
+def _patients(card: Mapping[str, Any]) -> list[str]:
+    """How many patients were for what, who was held out, and whom the weights knew before."""
+    lines = ["| modality | training | validation | test |", "|---|---|---|---|"]
+    for modality, n in card["patients"].items():
+        lines.append(f"| {modality} | {n['training']} | {n['validation']} | {n['test']} |")
+    lines += ["", "Held out by name or by the split: " + ", ".join(card["test_patients"]) + "."]
+    if card["earlier_patients"]:
+        lines += ["", "The weights it started from also know: " + ", ".join(card["earlier_patients"]) + "."]
+    for part, patients in card["left_out_patients"].items():
+        if patients:
+            known = "left out, since the weights it started from were made with them"
+            lines += ["", f"Patients of this pool's {part} part {known}: " + ", ".join(patients) + "."]
+    return lines
 
 
 def _facts(card: Mapping[str, Any]) -> list[str]:
@@ -91,8 +106,7 @@ def _facts(card: Mapping[str, Any]) -> list[str]:
     before = f" Started from weights of {card['started_from']}." if card.get("started_from") else ""
     evaluated = f" The table above: {card['evaluated_on']}." if card.get("evaluated_on") else ""
     return [
-        f"- {trained}torch {card['torch']}), {card['seconds'] / 60:.0f} minutes "
-        f"shared with other trainings{processor}.{before}{evaluated}",
+        f"- {trained}torch {card['torch']}), {card['seconds'] / 60:.0f} minutes{processor}.{before}{evaluated}",
         f"- Preset {card['preset']}: {card['steps']} steps, batch {card['batch']}, {size}, "
         f"learning rate {card['learning_rate']:g} with cosine decay, EMA weights"
         f"{', picked by ' + card['chosen_by'] if card.get('chosen_by') else ''}.",

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from inference.data.pool import PoolSlice, read_manifest
-from inference.data.split import Split, source_ids
+from inference.data.preprocessing import MODALITIES
+from inference.data.split import Split, source_ids, split_pool
 from inference.methods.acceleration import device_name, precision_on
 from inference.methods.base import load_method
 from inference.methods.checkpoints import load_into, read_weights
@@ -22,7 +23,7 @@ from inference.metrics.features import Backbone, BackboneConfig, network_image
 from inference.physics.degrade import PHYSICS_PARAMETERS, physics_version
 from inference.training.card_text import card_markdown
 from inference.training.evaluation import gains, restore
-from inference.training.pairs import RatedCase, pool_label, rated_cases, training_slices
+from inference.training.pairs import RatedCase, pool_label, rated_cases, rated_slices, training_slices
 from inference.training.presets import preset
 
 VARIANTS: dict[str, dict[str, dict[str, object]]] = {
@@ -40,10 +41,19 @@ Progress = Callable[[int, int, str], None]
 def write_card(
     weights: Path, pool: Path, per_patient: int, progress: Progress, device: str = "cpu"
 ) -> dict[str, object]:
-    """Evaluate ``weights`` on the pool's test patients and write its .json and .md beside it."""
+    """Evaluate ``weights`` on the pool's test patients and write its .json and .md beside it.
+
+    ValueError where the pool's patients are split otherwise than when the weights were trained: some of its test
+    patients may then have been for training.
+    """
     record = json.loads(weights.with_suffix(".training.json").read_text())
+    if split_pool(read_manifest(pool)) != Split.from_json(record["split"]):
+        raise ValueError(
+            f"The patients of {pool} are not those that {weights.name} was trained and held out with: "
+            "pass the pool of its training with --data."
+        )
     card = _facts(weights, record, pool)
-    cases = rated_cases(pool, "test", per_patient)
+    cases = rated_cases(pool, "test", per_patient, _left_out(record)["test"])
     if record["method"] == "fid_med":
         labels = record["labels"]
         card["held_out_accuracy"] = _backbone_accuracy(weights, cases, labels, _unseen(pool, labels))
@@ -56,10 +66,11 @@ def write_card(
 
 
 def _facts(weights: Path, record: Mapping[str, Any], pool: Path) -> dict[str, object]:
-    split = Split.from_json(record["split"])
+    split, left_out = Split.from_json(record["split"]), _left_out(record)
     _, state = read_weights(weights)
     slices = read_manifest(pool)
     chosen = training_slices(slices, split, preset(record["method"], record["preset"]).display_limit)
+    rated = {part: rated_slices(slices, split, part, left_out[part]) for part in ("validation", "test")}
     return {
         "method": record["method"],
         "file": weights.name,
@@ -74,9 +85,38 @@ def _facts(weights: Path, record: Mapping[str, Any], pool: Path) -> dict[str, ob
         "physics_version": physics_version,
         "physics": PHYSICS_PARAMETERS,
         "sources": _sources(chosen),
-        "training_patients": sorted(source_ids({s.patient for s in chosen})),
-        "validation_patients": sorted(source_ids(split.validation)),
-        "test_patients": sorted(split.test),
+        "patients": _counts({"training": chosen, **rated}),
+        **_patients(record, chosen, split),
+    }
+
+
+def _patients(record: Mapping[str, Any], chosen: list[PoolSlice], split: Split) -> dict[str, object]:
+    """Who was for what. Patients of the weights at the start count as this training's own."""
+    left_out = _left_out(record)
+    earlier = record.get("earlier", {"training_patients": [], "validation_patients": []})
+    training = source_ids({s.patient for s in chosen})
+    validation = source_ids(split.validation - set(left_out["validation"]))
+    known = {*earlier["training_patients"], *earlier["validation_patients"]}
+    return {
+        "training_patients": sorted(training | set(earlier["training_patients"])),
+        "validation_patients": sorted(validation | set(earlier["validation_patients"])),
+        "test_patients": sorted(split.test - set(left_out["test"])),
+        "earlier_patients": sorted(known - training - validation),
+        "left_out_patients": left_out,
+    }
+
+
+def _left_out(record: Mapping[str, Any]) -> dict[str, list[str]]:
+    result: dict[str, list[str]] = record.get("left_out", {"validation": [], "test": []})
+    return result
+
+
+def _counts(parts: Mapping[str, list[PoolSlice]]) -> dict[str, dict[str, int]]:
+    """Patients of each modality in each part."""
+    return {
+        modality: {name: len({s.patient for s in part if s.modality == modality}) for name, part in parts.items()}
+        for modality in MODALITIES
+        if any(s.modality == modality for part in parts.values() for s in part)
     }
 
 

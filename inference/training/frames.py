@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 
 from inference.data.preprocessing import one_hot
 from inference.metrics.features import resized, squared
-from inference.training.pairs import Batch, Grouped, chosen_pairs
+from inference.training.pairs import Batch, Grouped, chosen_pairs, epoch_pairs
 
 ZOOM = (0.35, 1.0)  # share of the frame's side that is kept
 GAIN = (0.5, 1.4)
 GAMMA = (0.3, 2.5)
 
 
-def draw_frames(pairs: Grouped, size: int, seed: int, step: int, vary: bool = True) -> Batch:
+def draw_frames(pairs: Grouped, size: int, seed: int, step: int, vary: bool = True, in_epochs: bool = False) -> Batch:
     """The batch of one step, the same whenever that step is run: frames of the network's input size."""
     generator = np.random.default_rng((seed, step))
     degraded, reference, modality, labels = [], [], [], []
-    for pair in chosen_pairs(pairs, size, step, generator):
+    drawn = epoch_pairs(pairs, size, seed, step) if in_epochs else chosen_pairs(pairs, size, step, generator)
+    for pair in drawn:
         images = np.stack([squared(x.astype(np.float32)) for x in (pair.degraded, pair.reference)])
         if vary:
             images = _varied(images, pair.modality, generator)

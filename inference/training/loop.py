@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from inference.metrics.frechet import kid
 from inference.training.ahead import Ahead
 from inference.training.ema import EMA
 from inference.training.evaluation import gains, restore
-from inference.training.pairs import Pair, RatedCase, grouped
+from inference.training.pairs import Pair, RatedCase, grouped, steps_per_epoch
 from inference.training.presets import Preset
 from inference.training.recipes import Images, Recipe
 
@@ -55,11 +55,18 @@ class Trainer:
         seed: int = 0,
         backbone: Backbone | None = None,
         minutes: float | None = None,
+        identity: Mapping[str, str] | None = None,
     ) -> None:
-        """``minutes``: of training at most; the learning rate then falls with the time where that is further on."""
+        """``minutes``: of training at most; the learning rate then falls with the time where that is further on.
+
+        ``identity`` is kept with the checkpoint, for ``require_same`` to compare before a training goes on from it.
+        """
         self.recipe, self.preset, self.pairs, self.cases = recipe, preset, grouped(pairs), cases
         self.folder, self.seed, self.backbone, self.minutes = folder, seed, backbone, minutes
-        self.steps = preset.steps or preset.epochs * math.ceil(len(pairs) / preset.batch)
+        self.identity = dict(identity or {})
+        epoch = steps_per_epoch(self.pairs, preset.batch)
+        self.steps = preset.steps or preset.epochs * epoch
+        self.validate_every = epoch if preset.epochs else preset.validate_every
         self.ema = EMA(recipe.network, preset.ema)
         self.state = State()
         self.best: dict[str, Tensor] | None = None
@@ -86,7 +93,7 @@ class Trainer:
                 loss = self._one_step(batches(self.state.step))
                 self.state.seconds = time.monotonic() - started
                 self.state.cpu_seconds = time.process_time() - cpu_started
-                if self.state.step % self.preset.validate_every == 0 or self._share >= 1.0:
+                if self.state.step % self.validate_every == 0 or self._share >= 1.0:
                     self._validate(float(loss))
                 if self.state.seconds - saved > SAVE_SECONDS:
                     self._save()
@@ -156,6 +163,7 @@ class Trainer:
     def _save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         content = {
+            "identity": self.identity,
             "modules": {k: m.state_dict() for k, m in self.recipe.modules().items()},
             "optimisers": [o.state_dict() for o in self.recipe.optimisers],
             "ema": self.ema.network.state_dict(),

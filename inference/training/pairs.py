@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -30,12 +32,16 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Pair:
-    """A degraded image and its reference in network units, float16 (rows, cols)."""
+    """A degraded image and its reference in network units, float16 (rows, cols).
+
+    ``slice_number``: which slice of the training it shows; its realisations share it.
+    """
 
     modality: str
     label: str
     degraded: NDArray[np.float16]
     reference: NDArray[np.float16]
+    slice_number: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,8 @@ def _pair(item: PoolSlice, realisation: int) -> Pair:
     level = LEVELS[item.modality].default
     measured = degrade(image, item.modality, level, seed=seed, data_range=1.0)
     scale = intensity_map(item.modality, measured.degraded)
-    halves = (scale.normalise(x).astype(np.float16) for x in (measured.degraded, image))
-    return Pair(item.modality, pool_label(item), *halves)
+    degraded, reference = (scale.normalise(x).astype(np.float16) for x in (measured.degraded, image))
+    return Pair(item.modality, pool_label(item), degraded, reference)
 
 
 def build_pairs(pool: Path, cache: Path, settings: Preset, progress: Progress) -> tuple[list[Pair], Split]:
@@ -120,14 +126,16 @@ def build_pairs(pool: Path, cache: Path, settings: Preset, progress: Progress) -
         "|".join([physics_version, VARIATION, *(f"{s.path.name}:{r}" for s, r in wanted)]).encode()
     ).hexdigest()
     path = cache / f"pairs-{stamp[:16]}.npz"
-    if not path.is_file():
+    if path.is_file():
+        pairs = _load(path)
+    else:
         pairs = []
         for pair in _degraded(wanted):
             pairs.append(pair)
             progress(len(pairs), len(wanted), "degrading training slices")
         _store(path, pairs)
-        return pairs, split
-    return _load(path), split
+    numbers = {item: number for number, item in enumerate(chosen)}
+    return [replace(p, slice_number=numbers[s]) for p, (s, _) in zip(pairs, wanted, strict=True)], split
 
 
 def _degraded(wanted: Sequence[tuple[PoolSlice, int]]) -> Iterator[Pair]:
@@ -173,11 +181,18 @@ def grouped(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
 
 
 def draw_batch(
-    pairs: Grouped, size: int, crop: tuple[int, int], seed: int, step: int, shares: tuple[int, int, int] = (1, 1, 1)
+    pairs: Grouped,
+    size: int,
+    crop: tuple[int, int],
+    seed: int,
+    step: int,
+    shares: tuple[int, int, int] = (1, 1, 1),
+    in_epochs: bool = False,
 ) -> Batch:
-    """The batch of one step, the same whenever that step is run: modalities by their shares, crops, flips."""
+    """The batch of one step, the same whenever that step is run: modalities by their shares or epochs, crops, flips."""
     generator = np.random.default_rng((seed, step))
-    chosen = [_crop(pair, crop, generator) for pair in chosen_pairs(pairs, size, step, generator, shares)]
+    drawn = epoch_pairs(pairs, size, seed, step) if in_epochs else chosen_pairs(pairs, size, step, generator, shares)
+    chosen = [_crop(pair, crop, generator) for pair in drawn]
     return Batch(
         np.stack([p.degraded for p in chosen])[:, None].astype(np.float32),
         np.stack([p.reference for p in chosen])[:, None].astype(np.float32),
@@ -196,6 +211,32 @@ def chosen_pairs(
         yield candidates[int(generator.integers(len(candidates)))]
 
 
+def steps_per_epoch(pairs: Grouped, size: int) -> int:
+    """Batches that an epoch takes to pass every slice once, however many realisations a slice has."""
+    return math.ceil(len(_by_slice(pairs)) / size)
+
+
+def epoch_pairs(pairs: Grouped, size: int, seed: int, step: int) -> list[Pair]:
+    """The pairs of a step of an epoch, at most ``size``; modalities come as often as they have slices.
+
+    Every epoch passes every slice once, in an order and a realisation of its own. Its last batch may be smaller.
+    """
+    slices = _by_slice(pairs)
+    epoch, batch = divmod(step, math.ceil(len(slices) / size))
+    generator = np.random.default_rng((seed, epoch))
+    order = generator.permutation(len(slices))
+    realisations = generator.random(len(slices))
+    chosen = order[batch * size : (batch + 1) * size]
+    return [slices[i][int(realisations[i] * len(slices[i]))] for i in chosen]
+
+
+def _by_slice(pairs: Grouped) -> list[list[Pair]]:
+    result: dict[int, list[Pair]] = {}
+    for pair in itertools.chain.from_iterable(pairs.values()):
+        result.setdefault(pair.slice_number, []).append(pair)
+    return list(result.values())
+
+
 def _crop(pair: Pair, crop: tuple[int, int], generator: np.random.Generator) -> Pair:
     # Undersampling artefacts run along the columns and ultrasound comes from above: never rotated or
     # transposed here.
@@ -211,11 +252,16 @@ def _crop(pair: Pair, crop: tuple[int, int], generator: np.random.Generator) -> 
     return replace(pair, degraded=images[0], reference=images[1])
 
 
-def rated_cases(pool: Path, part: str, per_patient: int) -> list[RatedCase]:
+def rated_slices(slices: Iterable[PoolSlice], split: Split, part: str, left_out: Collection[str]) -> list[PoolSlice]:
+    """Slices that stand for a part in validation or test: none for display only, none of a patient left out."""
+    kept = [s for s in slices if not s.display_only and s.patient not in left_out]
+    return [s for s in kept if split.part(s.patient) == part]
+
+
+def rated_cases(pool: Path, part: str, per_patient: int, left_out: Collection[str] = ()) -> list[RatedCase]:
     """Up to ``per_patient`` (0: all) evenly spaced slices of every patient of a part, at the default level."""
     slices = read_manifest(pool)
-    split = split_pool(slices)
-    rated = [s for s in slices if not s.display_only and split.part(s.patient) == part]
+    rated = rated_slices(slices, split_pool(slices), part, left_out)
     pixels = [read_pixels(s) for s in rated]
     ranges = data_ranges(rated, pixels)
     patients: dict[str, list[int]] = {}

@@ -10,7 +10,12 @@ from inference.data.preprocessing import RESIDUAL_RMS
 
 @dataclass(frozen=True)
 class Preset:
-    """``steps`` or, when 0, ``epochs`` of the slices. ``patience``: validations without a better PSNR.
+    """How a network is trained. ``patience``: validations without a better PSNR.
+
+    ``steps`` are made in all or, when 0, as many as ``epochs`` take. With ``epochs`` an epoch passes every training
+    slice once (in one of its realisations, as the paper rotates and flips anew whenever a slice comes), each modality
+    as often as it has slices, and ends with a validation, so that ``patience`` counts epochs. Without them slices are
+    drawn by ``shares`` and validated every ``validate_every`` steps.
 
     ``crop``: (rows, columns); None: whole frames at the network's own input size (the FID-Med network). Small
     crops are as wide as a slice: undersampling artefacts run along the rows, and a row holds all of them.

@@ -84,8 +84,9 @@ class Recipe:
 
     def draw(self, pairs: Grouped, seed: int, step: int) -> Batch:
         """The batch of a step."""
-        assert self.preset.crop is not None  # a recipe for whole frames draws its own
-        return draw_batch(pairs, self.preset.batch, self.preset.crop, seed, step, self.preset.shares)
+        settings = self.preset
+        assert settings.crop is not None  # a recipe for whole frames draws its own
+        return draw_batch(pairs, settings.batch, settings.crop, seed, step, settings.shares, settings.epochs > 0)
 
     def step(self, images: Images) -> Tensor:
         """One optimisation step; the shipped network's loss, not waited for."""
@@ -190,7 +191,7 @@ class BackboneRecipe(Recipe):
         self.config = values
 
     def draw(self, pairs: Grouped, seed: int, step: int) -> Batch:
-        return draw_frames(pairs, self.preset.batch, seed, step)
+        return draw_frames(pairs, self.preset.batch, seed, step, in_epochs=self.preset.epochs > 0)
 
     def loss(self, images: Images, index: int) -> Tensor:
         values = self.network(torch.cat([images.reference, images.degraded]))

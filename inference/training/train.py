@@ -11,17 +11,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inference.data.pool import read_manifest
+from inference.data.split import split_pool
 from inference.methods.acceleration import device_name
-from inference.methods.checkpoints import read_weights, save_weights
+from inference.methods.checkpoints import save_weights
 from inference.methods.register import WEIGHTS
 from inference.metrics.features import BACKBONE_FILE, Backbone, load_backbone, principal_components
 from inference.progress import ProgressBar
 from inference.training.curves import curves_svg
 from inference.training.frames import draw_frames
+from inference.training.identity import identity, pool_digest, require_same
 from inference.training.loop import Trainer
 from inference.training.pairs import Pair, build_pairs, grouped, rated_cases
-from inference.training.presets import preset
+from inference.training.presets import Preset, preset
 from inference.training.recipes import RECIPES
+from inference.training.start import begin_with, read_start
 
 
 def train(
@@ -41,23 +45,26 @@ def train(
     """Train (or resume) ``method`` in ``out``; writes ``out/METHOD.safetensors`` and its training record.
 
     ``steps`` and ``batch`` replace the preset's, ``minutes`` end the training sooner. ``compiled``: a minute more
-    before the first step, faster ones then. ``start``: weights of the same network to begin with.
+    before the first step, faster ones then. ``start``: weights of the same network to begin with; whom they know is
+    known to the new ones, too, and neither tested on nor, if trained on, validated on.
     """
-    settings = preset(method, preset_name)
-    if steps is not None:
-        settings = replace(settings, steps=steps, epochs=0)
-    if batch is not None:
-        settings = replace(settings, batch=batch)
+    settings = _settings(method, preset_name, steps, batch)
     bar = ProgressBar()
-    pairs, split = build_pairs(pool, out, settings, bar)
+    slices = read_manifest(pool)
+    split = split_pool(slices)
+    known = read_start(start, method)
+    left_out = known.left_out(split)
+    same = identity(method, preset_name, settings, seed, pool_digest(slices, split), known.sha256)
+    require_same(out / method / "last.pt", same)
+    pairs, _ = build_pairs(pool, out, settings, bar)
     labels = sorted({pair.label for pair in pairs})
-    cases = rated_cases(pool, "validation", settings.validation)
+    cases = rated_cases(pool, "validation", settings.validation, left_out["validation"])
     torch.manual_seed(seed)
     recipe = RECIPES[method](settings, device, labels)
     if start is not None:
-        recipe.network.load_state_dict(read_weights(start)[1])
+        begin_with(recipe.network, start)
     backbone = load_backbone(device) if (WEIGHTS / BACKBONE_FILE).is_file() and method != "fid_med" else None
-    trainer = Trainer(recipe, settings, pairs, cases, out / method, seed, backbone, minutes)
+    trainer = Trainer(recipe, settings, pairs, cases, out / method, seed, backbone, minutes, same)
     if compiled:
         recipe.compile()
     weights = trainer.run(bar)
@@ -76,13 +83,22 @@ def train(
         "labels": labels,
         "device": device_name(device),
         "torch": torch.__version__,
-        "started_from": "" if start is None else _origin(start),
+        "started_from": known.origin,
+        "earlier": known.as_json(),
         "split": split.as_json(),
+        "left_out": left_out,
     } | _course(trainer)
     path.with_suffix(".training.json").write_text(json.dumps(record, indent=1) + "\n")
     title = f"{method}, preset {preset_name}, {trainer.state.step} steps"
     path.with_suffix(".svg").write_text(curves_svg(title, trainer.state.history))
     return path
+
+
+def _settings(method: str, preset_name: str, steps: int | None, batch: int | None) -> Preset:
+    chosen = preset(method, preset_name)
+    if any(given is not None and given < 1 for given in (steps, batch)):
+        raise ValueError("--steps and --batch must be 1 or more: leave them out to take the preset's.")
+    return replace(chosen, steps=steps or chosen.steps, batch=batch or chosen.batch)
 
 
 def _course(trainer: Trainer) -> dict[str, Any]:
@@ -96,14 +112,6 @@ def _course(trainer: Trainer) -> dict[str, Any]:
         "chosen_by": trainer.chosen_by,
         "history": state.history,
     }
-
-
-def _origin(weights: Path) -> str:
-    """Of weights to begin with: how they were trained, as their card says, and their hash."""
-    card = json.loads(weights.with_suffix(".json").read_text())
-    how = f"{card['steps']} steps of batch {card['batch']} on {card['device']} in {card['seconds']} s"
-    before = f", and these from weights of {card['started_from']}" if card.get("started_from") else ""
-    return f"{how}, SHA-256 {card['sha256'][:12]}{before}"
 
 
 @torch.no_grad()
