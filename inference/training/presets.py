@@ -70,8 +70,8 @@ _GPU = Preset(32, (128, 256), 5e-4, {}, validate_every=500, patience=60, mixed_p
 
 PRESETS: dict[str, dict[str, Preset]] = {
     "pix2pix": {
-        "small": replace(_GPU, batch=16, crop=(256, 256), network=_PIX2PIX_SMALL, steps=8000, validate_every=1000,
-                         betas=(0.5, 0.999), shares=(4, 1, 1),
+        "small": replace(_GPU, batch=16, crop=(256, 256), network=_PIX2PIX_SMALL, steps=8000, validate_every=2000,
+                         betas=(0.5, 0.999), shares=(14, 1, 1),
                          options={"l1": 1000.0, "discriminator": 32, "balanced": 1.0}),
         "paper": _paper((256, 256), {"features": 64}, l1=100.0, discriminator=64),
     },
