@@ -6,6 +6,7 @@ import logging
 import time
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
 log = logging.getLogger(__name__)
@@ -14,7 +15,7 @@ _done_at: float | None = None
 
 
 def keep_up() -> None:
-    """At most once an hour, all that ``UPKEEP`` names; a disk that refuses is logged and asked again next time."""
+    """At most once an hour, all that ``UPKEEP`` names; what fails is logged and tried again next time."""
     global _done_at
     if _done_at is not None and time.monotonic() - _done_at < EVERY:
         return
@@ -22,5 +23,7 @@ def keep_up() -> None:
     for path in settings.UPKEEP:
         try:
             import_string(path)()
-        except OSError as error:
+        except DatabaseError:
+            raise
+        except Exception as error:  # nothing here may end the reaper
             log.warning("%s was not finished: %s", path, type(error).__name__)

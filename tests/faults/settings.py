@@ -8,12 +8,14 @@ INSTALLED_APPS = [
     "readerstudy.accounts",
     "readerstudy.audit",
     "readerstudy.jobs",
+    "allauth.account",
+    "allauth.mfa",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
 ]
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware", "allauth.account.middleware.AccountMiddleware"]
 ROOT_URLCONF = "tests.faults.urls"
 TEMPLATES = []
 STATICFILES_DIRS = []
@@ -23,6 +25,7 @@ JOB_HANDLERS = {
     "test-poison": "tests.faults.handlers.poison",
     "test-deaf": "tests.faults.handlers.deaf",
 }
+UPKEEP = []
 JOB_LEASE_SECONDS = 3
 JOB_BACKOFF_SECONDS = 0.2
 REAPER_SECONDS = 1
