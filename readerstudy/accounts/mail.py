@@ -36,8 +36,9 @@ def deliver(subject: str, text: str, addresses: Iterable[str]) -> list[str]:
                     log.warning("A mail was not sent: %s", type(error).__name__)
     except OSError as error:
         log.warning("%s mails were not sent: %s", len(left), type(error).__name__)
-    return list(left) if _is_set_up() else wanted
+    return list(left) if is_set_up() else wanted
 
 
-def _is_set_up() -> bool:
+def is_set_up() -> bool:
+    """Whether mail leaves this installation; else it stands on the console, or nowhere."""
     return settings.EMAIL_BACKEND.split(".")[-2] not in NOT_SENT

@@ -67,3 +67,14 @@ def test_a_lost_password_while_mail_is_away_is_503_for_known_and_unknown(setting
     ]
     assert {answer.status_code for answer in answers} == {503}
     assert all("The mail could not be sent" in answer.content.decode() for answer in answers)
+
+
+@pytest.mark.django_db
+def test_a_lost_password_without_e_mail_is_told_whom_to_ask(settings: Any) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+    make_user(email="lost@example.org")
+    answers = [
+        Client().post(reverse("account_reset_password"), {"email": f"{who}@example.org"}) for who in ("lost", "no")
+    ]
+    assert {answer.status_code for answer in answers} == {503}
+    assert all("Ask the administrator for a one-time link" in answer.content.decode() for answer in answers)
