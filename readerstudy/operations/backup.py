@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,9 @@ def make(to: Path, say: Say) -> Path:
             "The database is not that of this version of the product: back it up with the version that it belongs to, "
             "or run `manage.py prepare` first."
         )
-    name = f"readerstudy-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    folder, unfinished, unverified = to / name, to / f".{name}.unfinished", to / f"{name}{UNVERIFIED}"
     try:
         to.mkdir(parents=True, exist_ok=True)
-        if folder.exists() or unverified.exists():
-            raise Refusal(f"{folder} exists already: wait a second, then run it again.")
+        folder, unfinished, unverified = _free_names(to)
         unfinished.mkdir(mode=0o700)
     except OSError as error:
         raise Refusal(f"{to} can't be written ({error.strerror}): give another folder to --to.") from None
@@ -54,6 +52,17 @@ def make(to: Path, say: Say) -> Path:
     os.rename(unverified, folder)
     pixels.sync_folder(to)
     return folder
+
+
+def _free_names(to: Path) -> tuple[Path, Path, Path]:
+    """What a backup is called at the end, while it is written and until its restore has held: after this second, or
+    after the next one where another backup is called so."""
+    while True:
+        name = f"readerstudy-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        names = to / name, to / f".{name}.unfinished", to / f"{name}{UNVERIFIED}"
+        if not any(path.exists() for path in names):
+            return names
+        time.sleep(0.1)
 
 
 def check(folder: Path, say: Say) -> None:

@@ -106,8 +106,8 @@ def test_a_folder_through_a_broken_connection(
     page.locator("#id_source").select_option(str(source.pk))
     page.locator("#id_keep_patient").uncheck()
     page.get_by_role("button", name="Upload and import").click()
-    title(page, "Waiting for the server")
-    assert "nothing is lost" in page.locator("#upload-panel [data-part=notice]").text_content()
+    waiting = page.locator("#upload-panel", has_text="Waiting for the server")
+    waiting.locator("[data-part=notice]", has_text="nothing is lost").wait_for()
     axe.check(page)
     batch = reported(page)
     assert sorted(pieces.sent) == [(number, 0) for number in range(1, 14)], "nothing was sent twice"
