@@ -70,26 +70,23 @@ def train(
     weights = trainer.run(bar)
     if isinstance(recipe.network, Backbone):
         weights |= _fitted_pca(recipe.network, weights, pairs, device)
-    path = out / f"{method}.safetensors"
-    save_weights(path, weights, recipe.config)
     record = {
         "method": method,
         "preset": preset_name,
-        "network": recipe.config,
-        "batch": settings.batch,
-        "crop": settings.crop,
-        "learning_rate": settings.learning_rate,
         "training_slices": len(pairs),
-        "labels": labels,
-        "device": device_name(device),
-        "torch": torch.__version__,
         "started_from": known.origin,
         "earlier": known.as_json(),
         "split": split.as_json(),
         "left_out": left_out,
-    } | _course(trainer)
-    path.with_suffix(".training.json").write_text(json.dumps(record, indent=1) + "\n")
-    title = f"{method}, preset {preset_name}, {trainer.state.step} steps"
+    }
+    return _stored(out / f"{method}.safetensors", weights, trainer, record)
+
+
+def _stored(path: Path, weights: dict[str, Tensor], trainer: Trainer, record: dict[str, Any]) -> Path:
+    """Weights, their training record and its curves, side by side; the path of the weights."""
+    save_weights(path, weights, trainer.recipe.config)
+    path.with_suffix(".training.json").write_text(json.dumps(record | _course(trainer), indent=1) + "\n")
+    title = f"{record['method']}, preset {record['preset']}, {trainer.state.step} steps"
     path.with_suffix(".svg").write_text(curves_svg(title, trainer.state.history))
     return path
 
@@ -102,9 +99,16 @@ def _settings(method: str, preset_name: str, steps: int | None, batch: int | Non
 
 
 def _course(trainer: Trainer) -> dict[str, Any]:
-    """How the training went, as its record says it."""
-    state = trainer.state
+    """What was trained, how and on what, and how it went, as its record says it."""
+    state, settings, recipe = trainer.state, trainer.preset, trainer.recipe
     return {
+        "network": recipe.config,
+        "batch": settings.batch,
+        "crop": settings.crop,
+        "learning_rate": settings.learning_rate,
+        "labels": recipe.labels,
+        "device": device_name(recipe.device),
+        "torch": torch.__version__,
         "steps": state.step,
         "seconds": round(state.seconds),
         "cpu_seconds": round(state.cpu_seconds),

@@ -25,6 +25,8 @@ class MailAway(Unavailable):
 def deliver(subject: str, text: str, addresses: Iterable[str]) -> list[str]:
     """The addresses that got no mail: refused ones, and all where no mail server answers or none is set up."""
     wanted = list(dict.fromkeys(filter(None, addresses)))
+    if not wanted:
+        return []
     left = dict.fromkeys(wanted)
     try:
         with get_connection() as connection:

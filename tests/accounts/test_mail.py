@@ -42,6 +42,13 @@ def test_each_address_gets_one_mail_of_its_own() -> None:
     assert [message.to for message in mail.outbox] == [["a@example.org"], ["b@example.org"]]
 
 
+def test_without_an_address_no_server_is_asked(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings.EMAIL_BACKEND = "tests.accounts.test_mail.Away"
+    with caplog.at_level(logging.WARNING):
+        assert deliver("Subject", "Text", ["", ""]) == []
+    assert caplog.text == ""
+
+
 def test_one_refused_address_leaves_the_others(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     settings.EMAIL_BACKEND = "tests.accounts.test_mail.Choosy"
     with caplog.at_level(logging.WARNING):

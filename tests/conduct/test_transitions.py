@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from django.core import mail
-from django.test import Client
-from django.urls import reverse
 
 from readerstudy.audit.models import Entry
 from readerstudy.cases.models import Look
@@ -49,36 +44,6 @@ def test_opening_freezes_and_draws_everything() -> None:
     entry = Entry.objects.get(chain__name=study.chain, verb="study.open")
     assert entry.data["commitment"] == OrderSecret.objects.get(study=study).commitment
     assert list(verify_study(study)) == []
-
-
-def with_addresses() -> World:
-    world = make_draft()
-    for number, reader in enumerate(world.readers):
-        reader.email = f"reader{number}@example.org"
-        reader.save()
-    return world
-
-
-def opened_by_page(world: World) -> str:
-    client = Client()
-    client.force_login(world.coordinator)
-    return client.post(reverse("conduct:transition", args=[world.study.pk, "open"]), follow=True).content.decode()
-
-
-def test_the_commitment_is_mailed_to_the_readers() -> None:
-    world = with_addresses()
-    assert "No mail went" not in opened_by_page(world)
-    commitment = OrderSecret.objects.get(study=world.study).commitment
-    assert len(mail.outbox) == 2
-    assert all(commitment in message.body for message in mail.outbox)
-    assert all("tv_recon" not in message.body for message in mail.outbox)
-
-
-def test_the_coordinator_hears_whom_the_commitment_did_not_reach(settings: Any) -> None:
-    settings.EMAIL_BACKEND = "tests.accounts.test_mail.Away"
-    text = opened_by_page(world := with_addresses())
-    assert "No mail went to reader0@example.org, reader1@example.org: show them the commitment" in text
-    assert OrderSecret.objects.get(study=world.study).commitment in text
 
 
 def test_the_order_secret_is_made_at_opening_and_not_from_the_seed() -> None:

@@ -24,11 +24,6 @@ METHODS = {"degraded", "fitted_baseline", "tv_recon", "pix2pix", "restormer", "d
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pool(tmp_path_factory.mktemp("pool"))
-
-
-@pytest.fixture(scope="module")
 def made(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One whole benchmark, its costly counts made small."""
     out = tmp_path_factory.mktemp("out")

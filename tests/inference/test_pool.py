@@ -18,12 +18,7 @@ from inference.data.preprocessing import (
     rotate,
 )
 from inference.data.split import HELD_OUT, Split, source_ids, split_pool, time_blocks
-from tests.inference.pool_factory import grey, make_pool
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pool(tmp_path_factory.mktemp("pool"))
+from tests.inference.pool_factory import grey
 
 
 def test_pixels_come_back_in_physical_units(pool: Path) -> None:

@@ -14,12 +14,11 @@ from torch import Tensor
 
 from inference.training import losses
 from inference.training.loop import Trainer
-from inference.training.pairs import Pair, build_pairs, grouped, rated_cases, steps_per_epoch
+from inference.training.pairs import Pair, grouped, rated_cases, steps_per_epoch
 from inference.training.presets import PRESETS, preset
 from inference.training.recipes import RECIPES
 from inference.training.train import train
-from tests.inference.pool_factory import make_pool
-from tests.inference.training_factory import REALISED, silent, trainer
+from tests.inference.training_factory import silent, trainer
 
 TINY: dict[str, dict[str, Any]] = {
     "pix2pix": {"network": {"features": 2}, "options": {"l1": 100.0, "discriminator": 4}},
@@ -27,16 +26,6 @@ TINY: dict[str, dict[str, Any]] = {
     "diffusion_unet": {"network": {"features": 8, "blocks": 1, "linear_skip": False}, "crop": (80, 80)},
     "fid_med": {"network": {"multiplier": 0.1}},
 }
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pool(tmp_path_factory.mktemp("pool"))
-
-
-@pytest.fixture(scope="module")
-def pairs(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
-    return build_pairs(pool, tmp_path_factory.mktemp("cache"), REALISED, silent)[0]
 
 
 def test_the_paper_is_its_table_2() -> None:

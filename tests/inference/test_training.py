@@ -13,20 +13,9 @@ from inference.methods.checkpoints import read_weights, save_weights
 from inference.training.ahead import Ahead
 from inference.training.curves import curves_svg
 from inference.training.ema import EMA
-from inference.training.pairs import Pair, build_pairs, grouped
+from inference.training.pairs import Pair, grouped
 from inference.training.presets import preset
-from tests.inference.pool_factory import make_pool
-from tests.inference.training_factory import REALISED, TINY, silent, trainer
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pool(tmp_path_factory.mktemp("pool"))
-
-
-@pytest.fixture(scope="module")
-def pairs(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
-    return build_pairs(pool, tmp_path_factory.mktemp("cache"), REALISED, silent)[0]
+from tests.inference.training_factory import TINY, silent, trainer
 
 
 @pytest.mark.parametrize("method", sorted(TINY))

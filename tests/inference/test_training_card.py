@@ -18,15 +18,9 @@ from inference.methods.register import card_patients
 from inference.training.identity import pool_digest
 from inference.training.presets import PRESETS, Preset
 from inference.training.start import Start
-from tests.inference.pool_factory import make_pool
 from tests.inference.training_factory import REALISED, TINY
 
 FIRST, SECOND, LAST = (f"cca-{time}X" for time in ("20220101100000", "20220101120000", "20220102100000"))
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pool(tmp_path_factory.mktemp("pool"))
 
 
 @pytest.fixture

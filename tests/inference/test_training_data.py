@@ -30,23 +30,13 @@ from inference.training.pairs import (
     training_slices,
     vary_grey,
 )
-from tests.inference.pool_factory import make_pool
 from tests.inference.training_factory import REALISED, silent
 
 
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pool(tmp_path_factory.mktemp("pool"))
-
-
-@pytest.fixture(scope="module")
-def pairs(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
-    cache = tmp_path_factory.mktemp("cache")
-    made, _ = build_pairs(pool, cache, REALISED, silent)
-    again, _ = build_pairs(pool, cache, REALISED, silent)
+def test_pairs_come_back_from_their_cache(pool: Path, tmp_path: Path) -> None:
+    made, again = (build_pairs(pool, tmp_path, REALISED, silent)[0] for _ in range(2))
     assert [p.degraded.tobytes() for p in made] == [p.degraded.tobytes() for p in again]
     assert [p.slice_number for p in made] == [p.slice_number for p in again]
-    return made
 
 
 def unlike(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:

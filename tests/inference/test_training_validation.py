@@ -15,19 +15,8 @@ from inference.metrics.features import load_backbone
 from inference.training import loop
 from inference.training.evaluation import Gain
 from inference.training.loop import Trainer
-from inference.training.pairs import Pair, RatedCase, build_pairs, rated_cases
-from tests.inference.pool_factory import make_pool
-from tests.inference.training_factory import REALISED, silent, trainer
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pool(tmp_path_factory.mktemp("pool"))
-
-
-@pytest.fixture(scope="module")
-def pairs(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
-    return build_pairs(pool, tmp_path_factory.mktemp("cache"), REALISED, silent)[0]
+from inference.training.pairs import Pair, RatedCase, rated_cases
+from tests.inference.training_factory import silent, trainer
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,10 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from readerstudy.operations import backup as making
 from tests.operations.conftest import Installation, Make, backup_in, new_database
 
 pytestmark = pytest.mark.slow
@@ -183,22 +180,6 @@ def test_on_another_disk_only_the_first_backup_copies(source: Installation) -> N
         assert {path.stat().st_nlink for path in pixels_of(first)} == {2}
     finally:
         shutil.rmtree(disk)
-
-
-def test_a_second_whose_name_is_taken_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [datetime(2026, 11, 29, 3, 0, 38, tzinfo=UTC)]
-
-    def wait(seconds: float) -> None:
-        now[0] += timedelta(seconds=seconds)
-
-    monkeypatch.setattr(making, "datetime", SimpleNamespace(now=lambda _: now[0]))
-    monkeypatch.setattr(making, "time", SimpleNamespace(sleep=wait))
-    for taken in ("readerstudy-20261129T030038Z", ".readerstudy-20261129T030039Z.unfinished"):
-        (tmp_path / taken).mkdir()
-    assert [path.name for path in making._free_names(tmp_path)] == [
-        "readerstudy-20261129T030040Z", ".readerstudy-20261129T030040Z.unfinished",
-        "readerstudy-20261129T030040Z-unverified",
-    ]  # fmt: skip
 
 
 def test_a_place_that_can_not_be_written_is_told(source: Installation, tmp_path: Path) -> None:
