@@ -52,6 +52,7 @@ class Person:
 
     def folder(self, selector: str, path: Path) -> None:
         self.page.locator(selector).set_input_files(path)
+        self.page.locator("#upload-chosen", has_text="files in").wait_for()
         self.done += ["click choose a folder", "choose the folder"]
 
 

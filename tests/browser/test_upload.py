@@ -199,6 +199,18 @@ def test_a_folder_is_dropped(page: Any, cora: User, folder: Path, live_server: A
     page.locator("#upload-chosen", has_text="163 files in “Doe_Jane”").wait_for()
 
 
+def test_what_is_chosen_before_the_script_runs_counts(page: Any, cora: User, folder: Path, live_server: Any) -> None:
+    """A slow network: the form is there, and used, before its script is."""
+    held: list[Any] = []
+    page.route("**/desk/upload.js", lambda route: held.append(route))
+    sign_in(page, live_server.url, cora)
+    page.goto(f"{live_server.url}/cases/import/", wait_until="commit")
+    page.locator("#scans_folder_new").set_input_files(folder)
+    assert page.locator("#upload-chosen").text_content() == ""
+    held[0].continue_()
+    page.locator("#upload-chosen", has_text="13 files in “Doe_Jane”").wait_for()
+
+
 def test_what_the_form_lacks_is_told_beside_it(page: Any, cora: User, folder: Path, live_server: Any) -> None:
     open_page(page, live_server.url, cora)
     page.get_by_role("button", name="Upload and import").click()

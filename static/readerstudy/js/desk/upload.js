@@ -133,11 +133,14 @@ class UploadPage {
     for (const input of /** @type {NodeListOf<HTMLInputElement>} */ (box.querySelectorAll("input[type=file]"))) {
       input.classList.add("visually-hidden");
       input.labels?.[0].classList.add("button");
-      input.addEventListener("change", () => {
+      const chosen = () => {
         if (input.files?.length) take(fromInput(input.files));
         // The form is sent by this script, and the same folder chosen again must be a change again.
         input.value = "";
-      });
+      };
+      input.addEventListener("change", chosen);
+      // What was chosen before this script ran.
+      if (input.files?.length) chosen();
     }
     const zone = /** @type {HTMLElement} */ (box.querySelector(".drop"));
     for (const [name, over] of /** @type {[string, boolean][]} */ ([["dragover", true], ["dragleave", false], ["drop", false]])) {
