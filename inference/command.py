@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--minutes", type=float, help="of training at most; the learning rate falls accordingly")
     train.add_argument("--start", type=Path, help="weights of the same network, with their card, to begin with")
     train.add_argument("--batch", type=int, help="slices per step instead of the preset's")
+    train.add_argument("--matrix", type=int, help="resample references to this longer side (default: the preset's)")
     train.add_argument("--device", default="cpu")
     train.add_argument("--compile", action="store_true", help="compile the networks: slower to start, then faster")
     train.add_argument("--seed", type=int, default=0)
@@ -99,6 +100,7 @@ def _train(options: argparse.Namespace) -> None:
         device=options.device,
         steps=options.steps,
         batch=options.batch,
+        matrix=options.matrix,
         minutes=options.minutes,
         start=options.start,
         seed=options.seed,

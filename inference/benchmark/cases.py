@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.benchmark.sources import SourceSlice, read_slices
-from inference.data.preprocessing import resample
+from inference.data.preprocessing import SMALLEST_SIDE, to_side
 from inference.methods.base import Measurement
-
-SMALLEST_SIDE = 32  # of an image that is measured
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,10 @@ def _spaced(slices: list[SourceSlice], per_patient: int) -> Iterator[SourceSlice
 
 def _case(item: SourceSlice, matrix: int) -> BenchmarkCase:
     image, spacing = item.image, item.spacing
-    if matrix and max(image.shape) != matrix and not item.measured:
-        rows, cols = (max(SMALLEST_SIDE, round(n * matrix / max(item.image.shape))) for n in item.image.shape)
-        image = resample(item.image, (rows, cols))
+    if not item.measured:
+        image = to_side(item.image, matrix)
         if spacing is not None:
+            rows, cols = image.shape
             spacing = (spacing[0] * item.image.shape[0] / rows, spacing[1] * item.image.shape[1] / cols)
     return BenchmarkCase(item.name, item.patient, item.modality, image, item.measure(image, spacing))
 

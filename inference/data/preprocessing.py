@@ -15,6 +15,7 @@ from scipy import ndimage
 
 CT_LOW, CT_HIGH = -1024.0, 1900.0
 MR_HEADROOM = 1.3
+SMALLEST_SIDE = 32  # pixels of an image that is measured or trained on
 MODALITIES = ("CT", "MR", "US")
 # What the stored grid of a modality can hold, in physical units.
 PHYSICAL_LIMITS = {"CT": (-1024.0, 3071.0), "MR": (0.0, float(np.finfo(np.float32).max)), "US": (0.0, 255.0)}
@@ -76,6 +77,14 @@ def resample(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
     sigma = [max(0.0, 0.5 * (1.0 / f - 1.0)) for f in factors]
     smooth = ndimage.gaussian_filter(image, sigma, mode="nearest")
     return np.asarray(ndimage.zoom(smooth, factors, order=1, mode="nearest", grid_mode=True), np.float32)
+
+
+def to_side(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Resampled, in its proportions, so that its longer side has ``side`` pixels; as it is where ``side`` is 0."""
+    if not side or max(image.shape) == side:
+        return image
+    rows, cols = (max(SMALLEST_SIDE, round(n * side / max(image.shape))) for n in image.shape)
+    return resample(image, (rows, cols))
 
 
 def rotate(image: NDArray[np.float32], degrees: float, fill: float) -> NDArray[np.float32]:

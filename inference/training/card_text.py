@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from inference.data.preprocessing import MODALITIES
+
 TITLES = {
     "pix2pix": "Pix2Pix",
     "restormer": "Restormer",
@@ -111,10 +113,15 @@ def _facts(card: Mapping[str, Any]) -> list[str]:
         f"learning rate {card['learning_rate']:g} with cosine decay, EMA weights"
         f"{', picked by ' + card['chosen_by'] if card.get('chosen_by') else ''}.",
         f"- {card['parameters']:,} parameters ({network}), {card['bytes'] / 2**20:.2f} MiB in half precision.",
-        f"- {card['training_slices']} training pairs, physics version {card['physics_version']}: "
+        f"- {card['training_slices']} training pairs{_resampled(card)}, physics version {card['physics_version']}: "
         "quarter-dose CT, 6x MR, -6 dB ultrasound.",
         f"- SHA-256 of the weights: `{card['sha256']}`.",
     ]
+
+
+def _resampled(card: Mapping[str, Any]) -> str:
+    sides = [f"{name} {side}" for name, side in zip(MODALITIES, card.get("matrix", ()), strict=False) if side]
+    return f" of references resampled to a longer side of {', '.join(sides)} pixels" if sides else ""
 
 
 def _gain_table(variants: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:

@@ -24,7 +24,7 @@ from inference.physics.degrade import PHYSICS_PARAMETERS, physics_version
 from inference.training.card_text import card_markdown
 from inference.training.evaluation import gains, restore
 from inference.training.pairs import RatedCase, pool_label, rated_cases, rated_slices, training_slices
-from inference.training.presets import preset
+from inference.training.presets import AS_THEY_ARE, Matrix, preset
 
 VARIANTS: dict[str, dict[str, dict[str, object]]] = {
     "pix2pix": {"default": {}, "without data consistency": {"data_consistency": False}},
@@ -53,7 +53,7 @@ def write_card(
             "pass the pool of its training with --data."
         )
     card = _facts(weights, record, pool)
-    cases = rated_cases(pool, "test", per_patient, _left_out(record)["test"])
+    cases = rated_cases(pool, "test", per_patient, _left_out(record)["test"], _matrix(record))
     if record["method"] == "fid_med":
         labels = record["labels"]
         card["held_out_accuracy"] = _backbone_accuracy(weights, cases, labels, _unseen(pool, labels))
@@ -79,6 +79,7 @@ def _facts(weights: Path, record: Mapping[str, Any], pool: Path) -> dict[str, ob
         "parameters": sum(v.numel() for n, v in state.items() if not _is_buffer(n)),
         **{k: record[k] for k in ("preset", "network", "steps", "batch", "crop", "learning_rate", "seconds")},
         **{k: record[k] for k in ("device", "torch", "training_slices", "labels", "best_validation_gain")},
+        "matrix": _matrix(record),
         "cpu_seconds": record.get("cpu_seconds"),
         "started_from": record.get("started_from", ""),
         "chosen_by": record.get("chosen_by", ""),
@@ -109,6 +110,11 @@ def _patients(record: Mapping[str, Any], chosen: list[PoolSlice], split: Split) 
 def _left_out(record: Mapping[str, Any]) -> dict[str, list[str]]:
     result: dict[str, list[str]] = record.get("left_out", {"validation": [], "test": []})
     return result
+
+
+def _matrix(record: Mapping[str, Any]) -> Matrix:
+    ct, mr, us = record.get("matrix", AS_THEY_ARE)
+    return int(ct), int(mr), int(us)
 
 
 def _counts(parts: Mapping[str, list[PoolSlice]]) -> dict[str, dict[str, int]]:

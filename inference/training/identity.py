@@ -19,7 +19,7 @@ from inference.training.presets import Preset
 WORDS = {
     "method": "method",
     "preset": "preset",
-    "settings": "settings (--steps, --batch or what the preset says)",
+    "settings": "settings (--steps, --batch, --matrix or what the preset says)",
     "seed": "seed",
     "pool": "pool or split of its patients",
     "start": "weights to begin with (--start)",

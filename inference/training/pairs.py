@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.data.pool import PoolSlice, data_ranges, read_manifest, read_pixels
-from inference.data.preprocessing import MODALITIES, intensity_map, one_hot, rotate
+from inference.data.preprocessing import MODALITIES, intensity_map, one_hot, rotate, to_side
 from inference.data.split import Split, split_pool
 from inference.methods.base import Measurement
 from inference.physics.degrade import degrade, physics_version
 from inference.physics.levels import LEVELS
-from inference.training.presets import Preset
+from inference.training.presets import AS_THEY_ARE, Matrix, Preset
 
 MAXIMUM_ROTATION = 10.0  # degrees, applied to the reference before degradation
 GAMMA, SHIFT = (0.3, 1.2), (-40.0, 10.0)  # of ultrasound's grey: what dynamic range and gain of a scanner do to it
@@ -94,8 +94,12 @@ def vary_grey(grey: NDArray[np.float32], generator: np.random.Generator) -> NDAr
     return np.asarray(np.clip(255.0 * (grey / 255.0) ** gamma + shift, 0.0, 255.0), np.float32)
 
 
-def _pair(item: PoolSlice, realisation: int) -> Pair:
-    image = read_pixels(item)
+def _side(item: PoolSlice, matrix: Matrix) -> int:
+    return matrix[MODALITIES.index(item.modality)]
+
+
+def _pair(item: PoolSlice, realisation: int, side: int) -> Pair:
+    image = to_side(read_pixels(item), side)
     seed = slice_seed(item, f"training {realisation}")
     if realisation > 0:
         generator = np.random.default_rng(seed)
@@ -116,14 +120,16 @@ def build_pairs(pool: Path, cache: Path, settings: Preset, progress: Progress) -
     split = split_pool(slices)
     chosen = training_slices(slices, split, settings.display_limit)
     wanted = [
-        (s, r)
+        (s, r, _side(s, settings.matrix))
         for r in range(max(settings.realisations))
         for s in chosen
         if r < settings.realisations[MODALITIES.index(s.modality)]
         and (r < settings.display_realisations or not s.display_only)
     ]
     stamp = hashlib.sha256(
-        "|".join([physics_version, VARIATION, *(f"{s.path.name}:{r}" for s, r in wanted)]).encode()
+        "|".join(
+            [physics_version, VARIATION, *(f"{s.path.name}:{r}{f':{side}' * (side > 0)}" for s, r, side in wanted)]
+        ).encode()
     ).hexdigest()
     path = cache / f"pairs-{stamp[:16]}.npz"
     if path.is_file():
@@ -135,10 +141,10 @@ def build_pairs(pool: Path, cache: Path, settings: Preset, progress: Progress) -
             progress(len(pairs), len(wanted), "degrading training slices")
         _store(path, pairs)
     numbers = {item: number for number, item in enumerate(chosen)}
-    return [replace(p, slice_number=numbers[s]) for p, (s, _) in zip(pairs, wanted, strict=True)], split
+    return [replace(p, slice_number=numbers[s]) for p, (s, _, _) in zip(pairs, wanted, strict=True)], split
 
 
-def _degraded(wanted: Sequence[tuple[PoolSlice, int]]) -> Iterator[Pair]:
+def _degraded(wanted: Sequence[tuple[PoolSlice, int, int]]) -> Iterator[Pair]:
     cores = os.cpu_count() or 1
     if len(wanted) < FEW or cores == 1:
         yield from (_pair(*one) for one in wanted)
@@ -258,11 +264,16 @@ def rated_slices(slices: Iterable[PoolSlice], split: Split, part: str, left_out:
     return [s for s in kept if split.part(s.patient) == part]
 
 
-def rated_cases(pool: Path, part: str, per_patient: int, left_out: Collection[str] = ()) -> list[RatedCase]:
-    """Up to ``per_patient`` (0: all) evenly spaced slices of every patient of a part, at the default level."""
+def rated_cases(
+    pool: Path, part: str, per_patient: int, left_out: Collection[str] = (), matrix: Matrix = AS_THEY_ARE
+) -> list[RatedCase]:
+    """Up to ``per_patient`` (0: all) evenly spaced slices of every patient of a part, at the default level.
+
+    ``matrix``: the longer sides that references are resampled to, as in training.
+    """
     slices = read_manifest(pool)
     rated = rated_slices(slices, split_pool(slices), part, left_out)
-    pixels = [read_pixels(s) for s in rated]
+    pixels = [to_side(read_pixels(s), _side(s, matrix)) for s in rated]
     ranges = data_ranges(rated, pixels)
     patients: dict[str, list[int]] = {}
     for index, item in enumerate(rated):

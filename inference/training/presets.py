@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from inference.data.preprocessing import RESIDUAL_RMS
 
+Matrix = tuple[int, int, int]
+AS_THEY_ARE: Matrix = (0, 0, 0)
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -17,8 +20,9 @@ class Preset:
     as often as it has slices, and ends with a validation, so that ``patience`` counts epochs. Without them slices are
     drawn by ``shares`` and validated every ``validate_every`` steps.
 
-    ``crop``: (rows, columns); None: whole frames at the network's own input size (the FID-Med network). Small
-    crops are as wide as a slice: undersampling artefacts run along the rows, and a row holds all of them.
+    ``matrix``: the longer side that references of CT, MR and US are resampled to before they are degraded, 0 to keep
+    them as they are. ``crop``: (rows, columns); None: whole frames at the network's own input size (the FID-Med
+    network). Small crops are as wide as a slice: undersampling artefacts run along the rows, and a row holds all.
     ``realisations``: degradations of every slice of CT, MR and US, ``display_realisations`` at most of a display-only
     one, of which ``display_limit`` per modality are taken. ``shares``: of CT, MR and US in the batches.
     ``validation``: slices per validation patient.
@@ -40,6 +44,7 @@ class Preset:
     display_limit: int = 150
     shares: tuple[int, int, int] = (1, 1, 1)
     validation: int = 5
+    matrix: Matrix = AS_THEY_ARE
     options: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -48,6 +53,9 @@ _RESTORMER_SMALL = {"dim": 24, "blocks": [2, 2, 3, 3], "refinement": 2, "spread"
 _RESTORMER_PAPER = {"dim": 48, "blocks": [4, 6, 6, 8], "refinement": 4}
 _DIFFUSION_SMALL = {"features": 64, "blocks": 1, "spread": _SPREAD}
 _PIX2PIX_SMALL = {"features": 16, "dropout": 0.0, "norm": "instance", "spread": _SPREAD, "detail": True}
+
+
+_PAPER_MATRIX: Matrix = (512, 256, 512)
 
 
 def _paper(crop: tuple[int, int], network: Mapping[str, object], **options: float) -> Preset:
@@ -60,6 +68,7 @@ def _paper(crop: tuple[int, int], network: Mapping[str, object], **options: floa
         mixed_precision=True,
         display_limit=10_000,
         validation=10_000,
+        matrix=_PAPER_MATRIX,
         options=options,
     )
 
@@ -89,7 +98,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "fid_med": {
         "small": Preset(12, None, 1e-3, {"multiplier": 0.5}, steps=2000, validate_every=650,
                         mixed_precision=True),
-        "paper": Preset(64, None, 1e-3, {"multiplier": 1.0}, epochs=200, mixed_precision=True),
+        "paper": Preset(64, None, 1e-3, {"multiplier": 1.0}, epochs=200, mixed_precision=True, matrix=_PAPER_MATRIX),
     },
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from inference.data.pool import read_manifest
+from inference.data.preprocessing import SMALLEST_SIDE
 from inference.data.split import split_pool
 from inference.methods.acceleration import device_name
 from inference.methods.checkpoints import save_weights
@@ -37,6 +38,7 @@ def train(
     device: str,
     steps: int | None = None,
     batch: int | None = None,
+    matrix: int | None = None,
     minutes: float | None = None,
     start: Path | None = None,
     seed: int = 0,
@@ -44,11 +46,11 @@ def train(
 ) -> Path:
     """Train (or resume) ``method`` in ``out``; writes ``out/METHOD.safetensors`` and its training record.
 
-    ``steps`` and ``batch`` replace the preset's, ``minutes`` end the training sooner. ``compiled``: a minute more
-    before the first step, faster ones then. ``start``: weights of the same network to begin with; whom they know is
-    known to the new ones, too, and neither tested on nor, if trained on, validated on.
+    ``steps``, ``batch`` and ``matrix`` (one for all modalities) replace the preset's, ``minutes`` end the training
+    sooner. ``compiled``: a minute more before the first step, faster ones then. ``start``: weights of the same network
+    to begin with; whom they know is known to the new ones, too, and neither tested on nor, if trained on, validated on.
     """
-    settings = _settings(method, preset_name, steps, batch)
+    settings = _settings(method, preset_name, steps, batch, matrix)
     bar = ProgressBar()
     slices = read_manifest(pool)
     split = split_pool(slices)
@@ -58,7 +60,7 @@ def train(
     require_same(out / method / "last.pt", same)
     pairs, _ = build_pairs(pool, out, settings, bar)
     labels = sorted({pair.label for pair in pairs})
-    cases = rated_cases(pool, "validation", settings.validation, left_out["validation"])
+    cases = rated_cases(pool, "validation", settings.validation, left_out["validation"], settings.matrix)
     torch.manual_seed(seed)
     recipe = RECIPES[method](settings, device, labels)
     if start is not None:
@@ -91,11 +93,14 @@ def _stored(path: Path, weights: dict[str, Tensor], trainer: Trainer, record: di
     return path
 
 
-def _settings(method: str, preset_name: str, steps: int | None, batch: int | None) -> Preset:
+def _settings(method: str, preset_name: str, steps: int | None, batch: int | None, matrix: int | None) -> Preset:
     chosen = preset(method, preset_name)
     if any(given is not None and given < 1 for given in (steps, batch)):
         raise ValueError("--steps and --batch must be 1 or more: leave them out to take the preset's.")
-    return replace(chosen, steps=steps or chosen.steps, batch=batch or chosen.batch)
+    if matrix is not None and matrix != 0 and matrix < SMALLEST_SIDE:
+        raise ValueError(f"--matrix must be 0 or {SMALLEST_SIDE} or more: leave it out to take the preset's.")
+    sides = chosen.matrix if matrix is None else (matrix, matrix, matrix)
+    return replace(chosen, steps=steps or chosen.steps, batch=batch or chosen.batch, matrix=sides)
 
 
 def _course(trainer: Trainer) -> dict[str, Any]:
@@ -105,6 +110,7 @@ def _course(trainer: Trainer) -> dict[str, Any]:
         "network": recipe.config,
         "batch": settings.batch,
         "crop": settings.crop,
+        "matrix": settings.matrix,
         "learning_rate": settings.learning_rate,
         "labels": recipe.labels,
         "device": device_name(recipe.device),

@@ -33,6 +33,7 @@ def test_the_paper_is_its_table_2() -> None:
         paper = preset(method, "paper")
         assert (paper.batch, paper.learning_rate, paper.betas, paper.ema) == (8, 2e-4, (0.9, 0.999), 0.999)
         assert (paper.epochs, paper.patience, paper.steps, paper.mixed_precision) == (200, 15, 0, True)
+        assert paper.matrix == (512, 256, 512)
     assert preset("fid_med", "paper").epochs == 200
     assert preset("diffusion_unet", "paper").options["condition_dropout"] == 0.1
 
@@ -47,10 +48,10 @@ def test_the_papers_networks_are_built(method: str, millions: int) -> None:
 
 @pytest.mark.parametrize("method", sorted(PRESETS))
 def test_a_paper_preset_trains_a_step(method: str, pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of the preset but the size of its network and crop."""
+    """All of the preset but the size of its network, crop and references."""
     paper = preset(method, "paper")
     assert set(TINY[method]["network"]) <= {*paper.network, "refinement"}
-    tiny = replace(paper, **TINY[method] | {"batch": 2, "validation": 1})
+    tiny = replace(paper, **TINY[method] | {"batch": 2, "validation": 1, "matrix": (0, 32, 0)})
     tiny = replace(tiny, options={**paper.options, **tiny.options})
     monkeypatch.setitem(PRESETS, method, {"paper": tiny})
     weights = train(method, "paper", pool, tmp_path, device="cpu", steps=1)

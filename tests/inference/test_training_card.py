@@ -81,6 +81,22 @@ def test_the_card_counts_the_patients_of_each_part(pool: Path, tmp_path: Path, t
     assert "shared with other trainings" not in text
 
 
+def test_the_card_says_what_references_were_resampled_to(
+    pool: Path, tmp_path: Path, tiny: Preset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert trained(pool, tmp_path, "--matrix", "48") == 0
+    card, text = card_of(tmp_path), (tmp_path / "restormer.md").read_text()
+    assert card["matrix"] == [48, 48, 48]
+    assert "training pairs of references resampled to a longer side of CT 48, MR 48, US 48 pixels, physics" in text
+    whole = tmp_path / "whole"
+    assert trained(pool, whole) == 0
+    assert card_of(whole)["matrix"] == [0, 0, 0] and "resampled" not in (whole / "restormer.md").read_text()
+    assert card_of(whole)["gain"]["default"]["CT"]["degraded_psnr"] != card["gain"]["default"]["CT"]["degraded_psnr"]
+    capsys.readouterr()
+    assert trained(pool, tmp_path / "small", "--matrix", "31") == 2
+    assert "--matrix must be 0 or 32 or more" in capsys.readouterr().err
+
+
 def test_a_training_may_start_from_weights(pool: Path, tmp_path: Path, tiny: Preset) -> None:
     first = tmp_path / "first" / "restormer.safetensors"
     assert trained(pool, first.parent) == 0
@@ -182,6 +198,7 @@ def test_only_the_same_training_goes_on_from_a_checkpoint(
     for options, data, difference in (
         (("--preset", "paper"), pool, "another preset, settings"),
         (("--steps", "2"), pool, "another settings"),
+        (("--matrix", "48"), pool, "another settings"),
         (("--seed", "1"), pool, "another seed:"),
         ((), other, "another pool or split of its patients:"),
         (start, pool, "another weights to begin with"),

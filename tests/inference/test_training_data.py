@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference.data.pool import PoolSlice, read_manifest, read_pixels
-from inference.data.preprocessing import MODALITIES, rotate
+from inference.data.preprocessing import MODALITIES, resample, rotate
 from inference.data.split import HELD_OUT, Split, split_pool
 from inference.methods.base import Measurement
 from inference.physics.degrade import degrade
@@ -108,6 +108,26 @@ def test_rated_slices_are_shown_as_they_are(pool: Path, part: str) -> None:
     pixels = [read_pixels(s).tobytes() for s in read_manifest(pool)]
     cases = rated_cases(pool, part, 0)
     assert len(cases) == 6 and all(case.reference.tobytes() in pixels for case in cases)
+
+
+def test_references_may_be_resampled(pool: Path, pairs: list[Pair], tmp_path: Path) -> None:
+    """In their proportions, and before they are degraded; those whose side is 0 stay as they are."""
+    made, _ = build_pairs(pool, tmp_path, replace(REALISED, matrix=(128, 32, 0)), silent)
+    shapes = {m: {p.reference.shape for p in group} for m, group in grouped(made).items()}
+    assert shapes == {"CT": {(128, 112)}, "MR": {(32, 32)}, "US": {(64, 56)}}, "no side below 32 pixels"
+    assert all(p.degraded.shape == p.reference.shape for p in made)
+    again, _ = build_pairs(pool, tmp_path, REALISED, silent)
+    assert [p.reference.tobytes() for p in again] == [p.reference.tobytes() for p in pairs], "a cache of its own"
+    same = [(p, q) for p, q in zip(made, pairs, strict=True) if p.modality == "US"]
+    assert all(p.degraded.tobytes() == q.degraded.tobytes() for p, q in same)
+    references = {c.patient: c for c in rated_cases(pool, "test", 1, (), (128, 32, 0))}
+    for item in read_manifest(pool):
+        case = references.get(item.patient)
+        if case is None or item.modality != "CT" or item.display_only:
+            continue
+        expected = [resample(read_pixels(s), (128, 112)) for s in read_manifest(pool) if s.patient == item.patient]
+        assert any(np.array_equal(case.reference, image) for image in expected)
+        assert case.measurement.degraded.shape == (128, 112)
 
 
 def test_patients_may_be_left_out_of_the_rated_slices(pool: Path) -> None:
