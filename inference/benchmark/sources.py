@@ -19,7 +19,7 @@ from inference.data.dicom import (
     slice_source_id,
     training_source_ids,
 )
-from inference.data.dose_pairs import DosePair, library_folders, read_dose_pair
+from inference.data.dose_pairs import DosePair, library_folders, read_dose_pair, require_no_low_dose
 from inference.data.fastmri import crop_readout, read_fastmri, single_coil
 from inference.data.grid import from_stored
 from inference.data.pool import data_ranges, read_manifest, read_pixels
@@ -59,6 +59,7 @@ def read_slices(path: Path, known: frozenset[str], left_out: dict[str, str]) -> 
         return _k_space(path, hashes, left_out)
     if pairs := library_folders(path):
         return _pairs(pairs, hashes, left_out)
+    require_no_low_dose(path)
     return _dicom(path, hashes, left_out)
 
 

@@ -180,14 +180,30 @@ def _kind(name: str) -> str:
 
 def _description(folder: Path) -> str:
     """Return what the first image of a folder says of its series; "" where the reader opens none of the first files."""
-    for path in islice(sorted(p for p in folder.iterdir() if not p.is_dir()), DESCRIBED):
-        try:
-            read_header(path, 0, path.name, Limits())
-        except (RefusalError, OSError):
-            continue
-        ds = pydicom.dcmread(path, specific_tags=["SeriesDescription"], stop_before_pixels=True)
-        return text(ds, "SeriesDescription")
-    return ""
+    said = (_said(path) for path in islice(sorted(p for p in folder.iterdir() if not p.is_dir()), DESCRIBED))
+    return next((description for description in said if description is not None), "")
+
+
+def _said(path: Path) -> str | None:
+    """Return what an image says of its series, None where the reader does not open the file."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        read_header(path, 0, path.name, Limits())
+    except (RefusalError, OSError):
+        return None
+    ds = pydicom.dcmread(path, specific_tags=["SeriesDescription"], stop_before_pixels=True)
+    return text(ds, "SeriesDescription")
+
+
+def require_no_low_dose(root: Path) -> None:
+    """ValueError where an image of what is no library says that it is of a low-dose series, and so no reference."""
+    for folder, _, names in os.walk(root):
+        if any(_kind(_said(Path(folder) / name) or "") == "low" for name in sorted(names)):
+            raise ValueError(
+                "Low-dose images lie among these cases, and would be taken for references: "
+                "put each series into a folder of its own, and both into one folder per patient."
+            )
 
 
 def _read_series(folder: Path, kind: str) -> _Series:

@@ -125,6 +125,19 @@ def test_a_low_dose_series_alone_is_no_reference(tmp_path: Path) -> None:
         load_cases(patient.parent, frozenset(), 0)
 
 
+@pytest.mark.parametrize("kinds", [("Full", "Low"), ("Low", "Low")])
+def test_low_dose_images_in_one_folder_are_no_references(kinds: tuple[str, str], tmp_path: Path) -> None:
+    patient, flat = dose_factory.library(tmp_path), tmp_path / "flat"
+    flat.mkdir()
+    for folder, kind in zip(sorted((patient / dose_factory.STUDY).iterdir()), kinds, strict=True):
+        for path in folder.iterdir():
+            dose_factory.write_one(path, SeriesDescription=f"{kind} Dose Images")
+            path.rename(flat / f"{folder.name} {path.name}")
+    (flat / "0").symlink_to(flat)
+    with pytest.raises(ValueError, match="put each series into a folder of its own"):
+        load_cases(flat, frozenset(), 0)
+
+
 def reported(cases: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], str]:
     """``tables.json`` and the Markdown of a benchmark that measures the input only."""
     monkeypatch.setattr(run, "ARMS", {"degraded": ARMS["degraded"]})
