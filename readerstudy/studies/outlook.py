@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from readerstudy.cases.models import Modality
-from readerstudy.reconstructions.models import Reconstruction
+from readerstudy.reconstructions.models import Reconstruction, Run
 from readerstudy.reconstructions.queries import find_reconstructions, settings_hash
 from readerstudy.studies.protocol import ArmRule, Protocol, ProtocolError
 from readerstudy.studies.queries import eligible_slices, strange_choices
@@ -195,20 +194,27 @@ def _missing(protocol: Protocol, strata: tuple[Stratum, ...]) -> Iterator[Missin
 
 
 def _made(protocol: Protocol, arm: ArmRule) -> dict[str, int]:
-    """By modality the eligible slices that have this arm's image."""
+    """By modality the eligible slices that have this arm's image; only runs that lack images are walked through."""
+    runs = _runs(arm)
+    whole = runs.filter(missing=0).values("measurement__case")
+    in_part = Reconstruction.objects.filter(run__in=runs.filter(missing__gt=0).values("pk")).exclude(pixels="")
+    rows = eligible_slices(protocol.slices).order_by().filter(Q(case__in=whole) | Q(pk__in=in_part.values("slice")))
+    counted = rows.values("case__modality").annotate(n=Count("pk"))
+    return {row["case__modality"]: row["n"] for row in counted}
+
+
+def _runs(arm: ArmRule) -> QuerySet[Run]:
+    """The arm's method with its settings at the arm's levels."""
     levels = Q()
     for modality in Modality:
-        level: dict[str, Any] = {"run__measurement__level": arm.levels.get(modality.value)}
-        if level["run__measurement__level"] is None:
-            level = {"run__measurement__level__isnull": True}
-        levels |= Q(slice__case__modality=modality.value, **level)
-    rows = Reconstruction.objects.filter(levels, run__method=arm.method).exclude(pixels="")
+        level: dict[str, Any] = {"measurement__level": arm.levels.get(modality.value)}
+        if level["measurement__level"] is None:
+            level = {"measurement__level__isnull": True}
+        levels |= Q(measurement__case__modality=modality.value, **level)
+    runs = Run.objects.filter(levels, method=arm.method).order_by()
     with suppress(ValueError):  # An imported method has no settings of ours.
-        rows = rows.filter(run__settings_hash=settings_hash(arm.method, arm.settings))
-    rows = rows.filter(slice__in=eligible_slices(protocol.slices).order_by().values("pk"))
-    counted = rows.values("slice__case__modality").annotate(n=Count("slice", distinct=True)).order_by()
-    found: dict[str, int] = defaultdict(int)
-    return found | {row["slice__case__modality"]: row["n"] for row in counted}
+        runs = runs.filter(settings_hash=settings_hash(arm.method, arm.settings))
+    return runs
 
 
 def _obstacles(

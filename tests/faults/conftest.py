@@ -21,6 +21,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
+def _heed_ctrl_c() -> None:
+    """Tests that run in the background have it ignored, and their processes would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Installation:
     """One installation under test; its processes are known by READERSTUDY_DATA in their environment."""
 
@@ -72,7 +77,9 @@ class Installation:
     def up(self, *options: str) -> None:
         command = [sys.executable, "manage.py", "up", "--port", "0", "--workers", "1", *options]
         log = (self.data / "up.log").open("ab")
-        self.supervisor = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        self.supervisor = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, preexec_fn=_heed_ctrl_c
+        )
         log.close()
 
     def log(self) -> str:

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from readerstudy.cases.models import Slice
+from readerstudy.reconstructions.recording import counted
 from readerstudy.schedules.actions import DrawError, _shares
 from readerstudy.schedules.designs.types import Design, DesignSlice, repeat_count, rounds_of
 from readerstudy.studies.actions import StudyError, create_study
@@ -80,6 +82,23 @@ def test_what_is_missing_is_named_per_arm_and_modality() -> None:
     assert told.missing[0].query == "methods=diffusion_unet&modality=CT&ct=0.25"
     assert [(s.modality, s.slices, s.patients, s.drawn) for s in told.strata] == [("CT", 3, 1, 2), ("MR", 3, 1, 2)]
     assert told.obstacles[0].startswith("12 images of eligible slices are not made yet")
+
+
+@pytest.mark.django_db
+def test_of_a_run_that_lacks_images_those_it_has_count() -> None:
+    """Whole runs are counted by their cases, others slice by slice; slices that are not eligible never."""
+    cases = [make_case("CT", slices=3) for _ in range(3)]
+    whole, failed, never = (make_run(case, "tv_recon") for case in cases)
+    with counted(failed):
+        failed.reconstructions.filter(slice__index=1).update(pixels="", failure="out of memory")
+    with counted(never):
+        never.reconstructions.all().delete()
+    make_run(cases[1], "tv_recon", settings={"iterations": 7})
+    Slice.objects.filter(case=whole.measurement.case, index=0).update(edge=True)
+    arm = {"key": "default", "title": "TV", "method": "tv_recon", "levels": LEVELS}
+    other = arm | {"key": "other", "title": "TV, 7 steps", "settings": {"iterations": 7}}
+    told = outlook(make_protocol(arms=[arm, other], slices={"number": 4, "edge_slices": False}))
+    assert [(m.arm, m.missing, m.of) for m in told.missing] == [("TV", 4, 8), ("TV, 7 steps", 5, 8)]
 
 
 @pytest.mark.django_db
