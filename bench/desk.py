@@ -22,8 +22,9 @@ from bench.report import Figure, main
 def run() -> dict[str, Figure]:
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="readerstudy-bench-") as folder:
-        environment = os.environ | {"READERSTUDY_DATA": folder, "READERSTUDY_DEMO": "", "OMP_NUM_THREADS": "1"}
-        environment["READERSTUDY_REQUIRE_MFA"] = "0"
+        environment = os.environ | {
+            "READERSTUDY_DATA": folder, "READERSTUDY_DEMO": "", "READERSTUDY_REQUIRE_MFA": "0", "OMP_NUM_THREADS": "1",
+        }  # fmt: skip
         command = [sys.executable, "-m", "bench.filled", "--divide", os.environ.get("READERSTUDY_BENCH_DIVIDE", "1")]
         answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
     if answer.returncode:
